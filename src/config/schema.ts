@@ -1,0 +1,274 @@
+/*
+ * Every setting of the configuration file, once: its shape, its default and one line of what it is for.
+ *
+ * Owns what a single value may be. The message of each rule is what is WANTED, in words that read on after "wanted";
+ * for an unknown key it is the list of the known ones, from which load.ts makes its suggestion. What several settings
+ * together must fulfil is decided in check.ts, and what the program works with in load.ts.
+ */
+
+import { isIP } from "node:net";
+import { z } from "zod";
+
+/** Longest time-out of any kind, seconds. */
+const MAX_SECONDS = 86_400;
+
+/** Most destinations one entry can name: their names are part of its file name, which ends at 255 characters. */
+export const MAX_DESTINATIONS = 12;
+
+function section<Shape extends z.core.$ZodLooseShape>(shape: Shape, wanted: string) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : `an object: ${wanted}`,
+  });
+}
+
+function list<Item extends z.ZodType>(item: Item, wanted: string) {
+  return z.array(item, { error: `a list: ${wanted}` });
+}
+
+function text(pattern: RegExp, wanted: string) {
+  return z.string({ error: wanted }).regex(pattern, { error: wanted });
+}
+
+function whole(least: number, most: number, what = "") {
+  const error = `a whole number from ${least} to ${most}${what}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+function flag() {
+  return z.boolean({ error: "true or false, without quotes" });
+}
+
+function seconds(usual: number) {
+  const error = `a number of seconds from 0.01 to ${MAX_SECONDS}`;
+  return z.number({ error }).min(0.01, { error }).max(MAX_SECONDS, { error }).default(usual);
+}
+
+/** AE: 1 to 16 characters of the default repertoire without backslash and control characters, not only spaces (PS3.5 §6.2). */
+function aeTitle() {
+  return text(
+    /^(?=.*[^ ])[ -\[\]-~]{1,16}$/,
+    "an AE title: 1 to 16 ASCII characters, no backslash, not only spaces",
+  );
+}
+
+function host() {
+  return text(/^[A-Za-z0-9._:%-]{1,253}$/, 'a host name or IP address, such as "192.168.1.20"');
+}
+
+function port() {
+  return whole(1, 65_535);
+}
+
+/** Control characters are what a single backslash makes of `D:\new`: no folder has them. */
+function folder() {
+  return text(
+    /^[^\p{Cc}]{1,1024}$/u,
+    'the path of a folder; backslashes are written twice ("D:\\\\dicom") or as /',
+  );
+}
+
+function name() {
+  return text(/^[a-z0-9-]{1,16}$/, "a name of 1 to 16 characters out of a-z, 0-9 and -");
+}
+
+function maxPduLength() {
+  const wanted = "0 (no limit) or a whole number of bytes from 4096 to 16777216";
+  return z.union([
+    z.literal(0, { error: wanted }),
+    z.int({ error: wanted }).min(4096, { error: wanted }).max(16_777_216, { error: wanted }),
+  ], { error: wanted }).default(131_072);
+}
+
+/** Bytes: a whole number, or a number with a unit; B, kB, MB, GB, TB are powers of 1000, KiB ... TiB of 1024. */
+const SIZE = /^([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([kKMGT]i?)?B$/;
+
+function byteSize(usual: string) {
+  const wanted = 'a number of bytes, or a text such as "500MB", "2GB" or "1GiB"';
+  return z.union([z.int({ error: wanted }).min(0, { error: wanted }), text(SIZE, wanted)], {
+    error: wanted,
+  }).default(usual);
+}
+
+/**
+ * Bytes of a size setting.
+ *
+ * @param size a number of bytes, or text such as "1GB" (10^9) and "1GiB" (2^30) that the schema has accepted
+ * @throws RangeError where the text is no size
+ */
+export function bytesOf(size: number | string): number {
+  if (typeof size === "number") return size;
+  const parts = SIZE.exec(size);
+  if (parts === null) throw new RangeError(`"${size}" is not a size such as "500MB"`);
+  const unit = parts[2] ?? "";
+  const power = "KMGT".indexOf(unit.charAt(0).toUpperCase() || "?") + 1;
+  return Math.round(Number(parts[1]) * (unit.endsWith("i") ? 1024 : 1000) ** power);
+}
+
+/** True for an IPv4 or IPv6 address, alone or with a prefix length behind a slash. */
+function isAddressRange(range: string): boolean {
+  const [address = "", prefix, ...rest] = range.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return prefix === undefined || Number(prefix) <= (version === 4 ? 32 : 128);
+}
+
+function addressRange() {
+  const wanted = 'an IP address or a range such as "192.168.1.0/24"';
+  return text(/^[0-9A-Fa-f:.]+(\/[0-9]{1,3})?$/, wanted).refine(isAddressRange, { error: wanted });
+}
+
+function reserved(what: string) {
+  return z.null({ error: `nothing: ${what} not supported by this version; remove the key` })
+    .optional().describe(`Reserved: ${what} not supported by this version.`);
+}
+
+function retryAttempts() {
+  return whole(0, 100);
+}
+
+const dicomDestination = section({
+  type: z.literal("dicom").optional().describe('"dicom" (the default): a DICOM node.'),
+  name: name().describe("Its name in logs, routes and folders; unique."),
+  host: host().describe("Host name or IP address of the node."),
+  port: port().describe("TCP port of the node."),
+  ae_title: aeTitle().describe("AE title of the node (called AE title)."),
+  calling_ae_title: aeTitle().optional().describe(
+    'AE title we present; local_ae_title when absent, "*" passes the sender\'s own on.',
+  ),
+  associations: whole(1, 32).default(4).describe("Associations at the same time, at most."),
+  timeouts: section({
+    connect: seconds(15).describe("Seconds to establish the TCP connection."),
+    association: seconds(30).describe("Seconds to wait for the answer to an association request."),
+    response: seconds(60).describe("Seconds to wait for the answer to an instance sent."),
+    release: seconds(10).describe("Seconds to wait for the answer to a release."),
+    write_stall: seconds(60).describe("Seconds the node may take no data while we send."),
+    idle_release: seconds(5).describe("Seconds after the last instance until we release."),
+  }, "time-outs in seconds").prefault({}).describe("Time-outs towards this node."),
+  max_pdu_length: maxPduLength().describe(
+    "Largest PDU we announce to the node, bytes; 0 = no limit.",
+  ),
+  transcode: flag().default(true).describe(
+    "Decompress an instance where the node refuses its transfer syntax.",
+  ),
+  retry_attempts: retryAttempts().optional().describe(
+    "Tries for an instance the node refuses; the top-level retry_attempts when absent.",
+  ),
+}, "a destination");
+
+const directoryDestination = section({
+  type: z.literal("directory").describe('"directory": a folder.'),
+  name: name().describe("Its name in logs, routes and folders; unique."),
+  path: folder().describe("The folder; files go to PatientID/StudyUID/SeriesUID/InstanceUID.dcm."),
+  retry_attempts: retryAttempts().optional().describe(
+    "Tries for an instance that cannot be written; the top-level retry_attempts when absent.",
+  ),
+}, "a destination");
+
+const destination = z.discriminatedUnion("type", [dicomDestination, directoryDestination], {
+  error: (issue) =>
+    issue.code === "invalid_union" ? '"dicom" or "directory"' : "an object: a destination",
+});
+
+function condition<Item extends z.ZodType>(item: Item, wanted: string) {
+  return list(item, wanted).min(1, {
+    error: `a list of at least one; leave the key out where it does not matter`,
+  }).optional();
+}
+
+const route = section({
+  calling_ae_titles: condition(aeTitle(), "AE titles").describe("Senders, by calling AE title."),
+  called_ae_titles: condition(aeTitle(), "AE titles").describe("AE titles the senders called."),
+  modalities: condition(
+    text(/^[A-Z0-9_ ]{1,16}$/, 'a modality in capital letters, such as "CT"'),
+    "modalities",
+  ).describe("Modality (0008,0060) of the instance."),
+  sop_classes: condition(
+    text(/^[0-9.]{1,64}$/, 'a SOP class UID, such as "1.2.840.10008.5.1.4.1.1.2"'),
+    "SOP class UIDs",
+  ).describe("SOP class UID of the instance."),
+  destinations: list(
+    z.string({ error: "the name of a destination" }),
+    "names of destinations",
+  ).min(1, { error: "a list of at least one destination" }).describe(
+    'Where the instance goes, by destination name; "pacs" and "archive" included.',
+  ),
+}, "a route");
+
+/** The configuration file as it is written: snake_case, seconds, paths as given. */
+export const configSchema = section({
+  $schema: z.string({ error: "a text" }).optional().describe("For editors: the schema's path."),
+  local_ae_title: aeTitle().default("DICOMFORWARDER").describe("Our AE title."),
+  local_port: whole(0, 65_535, " (0 = any free port)").default(11_112).describe(
+    "TCP port we listen on.",
+  ),
+  local_host: host().default("0.0.0.0").describe("Address we listen on; 0.0.0.0 = all of IPv4."),
+  pacs_host: host().optional().describe(
+    'Host name or IP address of the PACS: short for one DICOM destination named "pacs".',
+  ),
+  pacs_port: port().default(104).describe("TCP port of the PACS."),
+  pacs_ae_title: aeTitle().default("PACS").describe("AE title of the PACS."),
+  store_locally: flag().default(false).describe(
+    'Keep a copy of everything in storage_dir: a directory destination named "archive".',
+  ),
+  storage_dir: folder().default("./storage").describe("Folder of the local copies."),
+  log_dir: folder().default("./logs").describe("Folder of the log files."),
+  forward_immediately: flag().default(true).describe(
+    "false = hold a study until study_quiet_seconds have passed without a new instance.",
+  ),
+  retry_attempts: retryAttempts().default(3).describe(
+    "Tries for an instance a destination refuses; an unreachable destination costs none.",
+  ),
+  spool_dir: folder().default("./spool").describe("Folder of the instances still to deliver."),
+  destinations: list(destination, "destinations").default([]).describe("Where instances go."),
+  routes: list(route, "routes").default([]).describe(
+    "What goes where: the first route that matches counts; no routes = everything everywhere.",
+  ),
+  allowed_calling_ae_titles: list(aeTitle(), "AE titles").default([]).describe(
+    "Calling AE titles we accept; empty = any.",
+  ),
+  allowed_hosts: list(addressRange(), "IP addresses or ranges").default([]).describe(
+    "IP addresses and ranges we accept; empty = any.",
+  ),
+  require_called_ae_title: flag().default(true).describe(
+    "Accept only senders that call us by local_ae_title.",
+  ),
+  max_associations: whole(1, 1000).default(50).describe("Incoming associations at the same time."),
+  max_associations_per_host: whole(1, 1000).default(20).describe(
+    "Incoming associations from one address at the same time.",
+  ),
+  max_pdu_length: maxPduLength().describe(
+    "Largest PDU we announce to senders, bytes; 0 = no limit.",
+  ),
+  max_instance_size: byteSize("8GiB").describe("Largest instance we accept."),
+  timeouts: section({
+    association_request: seconds(30).describe("Seconds from connection to association request."),
+    idle: seconds(60).describe("Seconds without a message until an association is aborted."),
+    read: seconds(60).describe("Seconds without data in the middle of a message."),
+    write_stall: seconds(60).describe("Seconds the sender may not read our answers."),
+    stop: seconds(20).describe("Seconds running associations may take when we stop."),
+  }, "time-outs in seconds").prefault({}).describe("Time-outs towards senders."),
+  minimum_free_space: byteSize("1GB").describe(
+    "Free space on the spool's volume below which nothing new is accepted.",
+  ),
+  study_quiet_seconds: seconds(60).describe(
+    "With forward_immediately false: seconds without a new instance until a study is sent.",
+  ),
+  log_level: z.enum(["debug", "info", "warning", "error"], {
+    error: '"debug", "info", "warning" or "error"',
+  }).default("info").describe("Least important messages to log."),
+  log_retention_days: whole(1, 36_500).default(30).describe("Days a log file is kept."),
+  log_patient_info: flag().default(true).describe(
+    "Write patient and study identification to the log.",
+  ),
+  tls: reserved("TLS is"),
+  web: reserved("the web page is"),
+}, "the settings in braces").meta({
+  title: "DICOM Forwarder configuration",
+  description: "config.json of DICOM Forwarder. Relative paths are relative to this file.",
+});
+
+/** The file's content after the schema: defaults filled in, nothing resolved yet. */
+export type ConfigFile = z.output<typeof configSchema>;
+
+export type LogLevel = ConfigFile["log_level"];

@@ -1,0 +1,179 @@
+/*
+ * Delivery to a folder: the local archive, or any other.
+ *
+ *     <path>/<Patient ID>/<Study Instance UID>/<Series Instance UID>/<SOP Instance UID>.dcm
+ *
+ * A hard link to the spool's file where the file system has them, a copy where not. What is there already is never
+ * replaced: the same instance counts as delivered, another one under the same name is kept beside it. An instance is
+ * reported delivered when its name is on the disk. Names are made safe (`safe_name.ts`), and the result stays below
+ * `path`.
+ */
+
+import { dirname, join, relative } from "node:path";
+import type { DirectoryDestinationConfig } from "../config/load.ts";
+import type { Entry } from "../spool/entry.ts";
+import { copyFile, type FileSystem } from "../spool/file_system.ts";
+import type { Spool } from "../spool/spool.ts";
+import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import {
+  type Destination,
+  DestinationError,
+  type Outcome,
+  type Report,
+  type Session,
+} from "./outcome.ts";
+import { safeName } from "./safe_name.ts";
+
+/** Instances of one name that are kept beside each other. */
+const MOST_NAMESAKES = 99;
+
+export class DirectoryDestination implements Destination, Session {
+  readonly name: string;
+  readonly description: string;
+  readonly sessions = 1;
+  readonly batch = 64;
+  readonly idleMs = 1000;
+  readonly retryAttempts: number;
+  readonly usable = true;
+  readonly #path: string;
+  readonly #spool: Spool;
+  readonly #files: FileSystem;
+  /** False once the file system has shown that it links nothing from the spool. */
+  #links = true;
+
+  constructor(config: DirectoryDestinationConfig, spool: Spool, files: FileSystem) {
+    this.name = config.name;
+    this.description = config.path;
+    this.retryAttempts = config.retryAttempts;
+    this.#path = config.path;
+    this.#spool = spool;
+    this.#files = files;
+  }
+
+  open(): Promise<Session> {
+    return Promise.resolve(this);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A link or a copy under way ends by itself. */
+  abort(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void> {
+    const done: [Entry, Outcome][] = [];
+    const toSync = new Set<string>();
+    try {
+      for (const entry of batch) {
+        if (signal.aborted) break;
+        done.push([entry, await this.#place(entry, toSync)]);
+      }
+      for (const directory of toSync) await this.#files.syncDirectory(directory);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new DestinationError("unreachable", `Cannot write to ${this.#path}: ${message}`, error);
+    }
+    for (const [entry, outcome] of done) report(entry, outcome);
+  }
+
+  async #place(entry: Entry, toSync: Set<string>): Promise<Outcome> {
+    let instance: StoredInstance | undefined;
+    try {
+      instance = this.#spool.openEntry(entry, true);
+    } catch (error) {
+      if (error instanceof CorruptError) return { kind: "corrupt", reason: error.message };
+      throw error;
+    }
+    if (instance === undefined) return { kind: "gone" };
+    try {
+      const target = await this.#target(instance);
+      this.#makeDirectory(dirname(target), toSync);
+      for (let namesake = 1; namesake <= MOST_NAMESAKES; namesake++) {
+        const path = namesake === 1 ? target : target.replace(/\.dcm$/, `~${namesake}.dcm`);
+        if (this.#files.exists(path)) {
+          if (!this.#isSame(instance, path)) continue;
+          // Its name may not be on the disk yet, if an earlier attempt ended before the sync.
+          toSync.add(dirname(path));
+          return stored(path, "was there already", false);
+        }
+        await this.#putThere(instance.path, path);
+        toSync.add(dirname(path));
+        return namesake === 1
+          ? stored(path, "stored", false)
+          : stored(path, "stored beside another instance of the same UID", true);
+      }
+      return { kind: "refused", reason: `${MOST_NAMESAKES} different files named ${target} exist` };
+    } finally {
+      instance.close();
+    }
+  }
+
+  async #target(instance: StoredInstance): Promise<string> {
+    const { identification } = await instance.identify();
+    const path = join(
+      this.#path,
+      safeName(identification.patientId, "NO-PATIENT-ID"),
+      safeName(identification.studyInstanceUid, "NO-STUDY-UID"),
+      safeName(identification.seriesInstanceUid, "NO-SERIES-UID"),
+      `${safeName(instance.meta.sopInstanceUid, "NO-INSTANCE-UID")}.dcm`,
+    );
+    // Belt and braces: a defect in the names must not become a file elsewhere.
+    if (relative(this.#path, path).split(/[\\/]/).length !== 4) {
+      throw new Error(`Defect: ${path} is not four levels below ${this.#path}`);
+    }
+    return path;
+  }
+
+  #makeDirectory(directory: string, toSync: Set<string>): void {
+    if (this.#files.exists(directory)) return;
+    const parent = dirname(directory);
+    if (directory !== this.#path) this.#makeDirectory(parent, toSync);
+    this.#files.makeDirectory(directory);
+    toSync.add(parent);
+  }
+
+  async #putThere(from: string, to: string): Promise<void> {
+    if (this.#links) {
+      try {
+        this.#files.link(from, to);
+        return;
+      } catch (error) {
+        if (!cannotLink(error)) throw error;
+        this.#links = false;
+      }
+    }
+    const part = `${to}.part`;
+    await copyFile(this.#files, from, part);
+    this.#files.rename(part, to);
+  }
+
+  /** By the commit records: same length, same checksum. */
+  #isSame(instance: StoredInstance, path: string): boolean {
+    try {
+      const there = StoredInstance.open(this.#files, path);
+      there.close();
+      return there.record.crc32 === instance.record.crc32 &&
+        there.record.dataSetLength === instance.record.dataSetLength;
+    } catch (error) {
+      if (error instanceof CorruptError) return false;
+      throw error;
+    }
+  }
+}
+
+function stored(path: string, answer: string, warning: boolean): Outcome {
+  return { kind: "delivered", answer: `${answer} as ${path}`, warning };
+}
+
+/** Another volume, or a file system without hard links: reasons that will not pass. */
+function cannotLink(error: unknown): boolean {
+  if (error instanceof Deno.errors.NotSupported) return true;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  // On Windows: ERROR_NOT_SAME_DEVICE (17), ERROR_INVALID_FUNCTION (1).
+  return ["EXDEV", "EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"].includes(code) ||
+    (error instanceof Error && /os error (17|1)\)/.test(error.message) &&
+      Deno.build.os === "windows");
+}

@@ -1,0 +1,447 @@
+/*
+ * Delivery to one destination: what waits for it, how it is, and the sessions that work on it.
+ *
+ * Owns when an attempt is made and what follows its outcome; how an attempt is made is the destination's, how long to wait
+ * is `retry.ts` and `destination_health.ts`. Nothing here polls: a new entry, the end of an attempt or a timer for the
+ * next one due wakes it. An outcome it was never told of leaves the instance in the line.
+ */
+
+import type { Clock } from "../clock.ts";
+import { getLog } from "../log.ts";
+import type { Entry } from "../spool/entry.ts";
+import type { Spool } from "../spool/spool.ts";
+import {
+  FRESH,
+  type Health,
+  onAnswer,
+  onExhausted,
+  onInterrupted,
+  onMisconfigured,
+  onSuccess,
+  onUnreachable,
+} from "./destination_health.ts";
+import { type Destination, DestinationError, type Outcome, type Session } from "./outcome.ts";
+import { afterTrouble, type BackOff, noTroubles, type Troubles } from "./retry.ts";
+import { WaitingLine } from "./waiting_line.ts";
+
+const log = getLog("delivery");
+
+/** While a destination is down, a summary is logged at most so often, in ms. */
+const SUMMARY_MS = 15 * 60_000;
+
+/** One more session is opened when so many entries wait for each that runs. */
+const WAITING_PER_SESSION = 4;
+
+/** Entries shown to a session being opened. */
+const LOOK_AHEAD = 64;
+
+/** What all destinations share. */
+export interface DeliverySetting {
+  readonly spool: Spool;
+  readonly clock: Clock;
+  /** 0 to 1 */
+  readonly random: () => number;
+  readonly backOff: BackOff;
+  /** The destination's state changed: worth showing. */
+  readonly changed: () => void;
+}
+
+/** A destination as it is now. */
+export interface DestinationSnapshot {
+  readonly name: string;
+  readonly description: string;
+  readonly health: Health;
+  readonly waiting: number;
+  readonly sessions: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly lastAnswer: string;
+}
+
+interface Trouble {
+  readonly counts: Troubles;
+  /** Instances the destination had taken when this one was last tried. */
+  deliveredThen: number;
+}
+
+/** A session at work, or parked until there is work. */
+interface Lane {
+  session: Session | undefined;
+  wake: (() => void) | undefined;
+}
+
+export class LaneGroup {
+  readonly #destination: Destination;
+  readonly #setting: DeliverySetting;
+  readonly #line = new WaitingLine();
+  readonly #troubles = new Map<Entry, Trouble>();
+  readonly #lanes = new Set<Lane>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  #health: Health = FRESH;
+  #delivered = 0;
+  #failed = 0;
+  #lastAnswer = "";
+  #lastSummaryAt = 0;
+  #cancelTimer: (() => void) | undefined;
+  #timerAt = Infinity;
+
+  constructor(destination: Destination, setting: DeliverySetting) {
+    this.#destination = destination;
+    this.#setting = setting;
+  }
+
+  get name(): string {
+    return this.#destination.name;
+  }
+
+  snapshot(): DestinationSnapshot {
+    return {
+      name: this.name,
+      description: this.#destination.description,
+      health: this.#health,
+      waiting: this.#line.length,
+      sessions: this.#lanes.size,
+      delivered: this.#delivered,
+      failed: this.#failed,
+      lastAnswer: this.#lastAnswer,
+    };
+  }
+
+  /** Entries for this destination, in the order they are to go. */
+  add(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#line.push(entry);
+    this.#wake();
+  }
+
+  /**
+   * Begins no further attempt, lets those under way finish, and aborts what is left.
+   *
+   * @param within ms until the rest is aborted
+   */
+  async stop(within: number): Promise<void> {
+    this.#stop.abort();
+    this.#cancelTimer?.();
+    for (const lane of this.#lanes) lane.wake?.();
+    const cancel = this.#setting.clock.after(within, () => {
+      for (const lane of this.#lanes) void lane.session?.abort();
+    });
+    await Promise.all(this.#running);
+    cancel();
+  }
+
+  /** Starts or wakes lanes as far as there is work and the destination is well, and sets the timer for the rest. */
+  #wake(): void {
+    if (this.#stop.signal.aborted) return;
+    const now = this.#setting.clock.now();
+    this.#line.ripen(now);
+    if (this.#health.state !== "up") {
+      // One lane goes and looks; the others follow when it has come through.
+      if (this.#lanes.size === 0 && this.#health.nextAt <= now && this.#line.ready > 0) {
+        this.#startLane();
+      }
+    } else if (this.#line.ready > 0) {
+      const parked = [...this.#lanes].find((lane) => lane.wake !== undefined);
+      if (parked !== undefined) parked.wake?.();
+      else if (this.#lanes.size < this.#wantedLanes(this.#health.sessions)) this.#startLane();
+    }
+    this.#setTimer(now);
+  }
+
+  #wantedLanes(allowed: number): number {
+    const most = Math.min(allowed, this.#destination.sessions);
+    if (this.#lanes.size === 0) return Math.min(1, most);
+    return this.#line.ready >= WAITING_PER_SESSION * this.#lanes.size ? most : 0;
+  }
+
+  #setTimer(now: number): void {
+    let at = this.#line.nextDueAt ?? Infinity;
+    if (this.#health.state !== "up" && this.#lanes.size === 0 && this.#line.ready > 0) {
+      at = Math.min(at, this.#health.nextAt);
+    }
+    if (at === this.#timerAt) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    this.#cancelTimer = this.#setting.clock.after(Math.max(0, at - now), () => {
+      this.#timerAt = Infinity;
+      this.#cancelTimer = undefined;
+      this.#wake();
+    });
+  }
+
+  #startLane(): void {
+    const lane: Lane = { session: undefined, wake: undefined };
+    this.#lanes.add(lane);
+    const run = this.#run(lane).catch((error) => {
+      log.error("Delivery to {destination} met an error of this program", {
+        destination: this.name,
+        error,
+      });
+      this.#setHealth(
+        onUnreachable(this.#health, String(error), this.#now(), this.#setting.backOff, 1),
+      );
+    }).finally(() => {
+      this.#lanes.delete(lane);
+      this.#running.delete(run);
+      this.#wake();
+    });
+    this.#running.add(run);
+  }
+
+  /** One lane's life: a session, batch after batch, a while of idleness, the end. */
+  async #run(lane: Lane): Promise<void> {
+    const signal = this.#stop.signal;
+    try {
+      while (!signal.aborted) {
+        const batch = this.#takeBatch();
+        if (batch.length === 0) {
+          if (lane.session === undefined || !await this.#park(lane)) return;
+          continue;
+        }
+        let undone: readonly Entry[] = batch;
+        try {
+          lane.session ??= await this.#destination.open(
+            [...batch, ...this.#line.peek(LOOK_AHEAD - batch.length)],
+            signal,
+          );
+          const work = await this.#work(lane.session, batch);
+          undone = work.undone;
+          if (work.failure !== undefined) throw work.failure;
+        } catch (error) {
+          if (signal.aborted) return;
+          this.#destinationFailed(error);
+        } finally {
+          this.#line.putBack(undone.filter((entry) => entry.waitsFor(this.name)));
+        }
+        if (undone.length > 0 || lane.session?.usable === false) {
+          await lane.session?.close();
+          lane.session = undefined;
+        }
+        if (this.#health.state !== "up") return;
+      }
+    } finally {
+      await lane.session?.close();
+    }
+  }
+
+  /** Enough for a lane to be busy with, and some left for the others. */
+  #takeBatch(): Entry[] {
+    const share = Math.ceil(this.#line.ready / Math.max(1, this.#lanes.size));
+    const wanted = this.#health.state === "up" ? Math.min(this.#destination.batch, share) : 1;
+    return this.#line.take(wanted).filter((entry) => entry.waitsFor(this.name));
+  }
+
+  /** Attempts a batch. `undone` is what was not attempted, or could not go this way. */
+  async #work(
+    session: Session,
+    batch: readonly Entry[],
+  ): Promise<{ undone: Entry[]; failure: unknown }> {
+    const left = new Set(batch);
+    const settling: Promise<void>[] = [];
+    let failure: unknown;
+    try {
+      await session.deliver(batch, (entry, outcome) => {
+        if (outcome.kind === "reopen") return;
+        left.delete(entry);
+        settling.push(this.#settle(entry, outcome));
+      }, this.#stop.signal);
+    } catch (error) {
+      failure = error;
+    }
+    await Promise.all(settling);
+    return { undone: [...left], failure };
+  }
+
+  /** Waits for work with the session open. False when none came in time. */
+  async #park(lane: Lane): Promise<boolean> {
+    const woken = Promise.withResolvers<boolean>();
+    lane.wake = () => {
+      lane.wake = undefined;
+      woken.resolve(true);
+    };
+    const cancel = this.#setting.clock.after(
+      this.#destination.idleMs,
+      () => woken.resolve(false),
+    );
+    const work = await woken.promise;
+    cancel();
+    lane.wake = undefined;
+    return work;
+  }
+
+  async #settle(entry: Entry, outcome: Outcome): Promise<void> {
+    const { spool } = this.#setting;
+    switch (outcome.kind) {
+      case "delivered":
+        this.#deliveredOne(entry, outcome.answer, outcome.warning);
+        return;
+      case "duplicate":
+        if (entry.uncertain || (this.#troubles.get(entry)?.counts.interrupted ?? 0) > 0) {
+          this.#deliveredOne(entry, `${outcome.reason}, so an earlier attempt arrived`, false);
+          return;
+        }
+        await this.#trouble(entry, "refused", outcome.reason);
+        return;
+      case "refused":
+        await this.#trouble(entry, "refused", outcome.reason);
+        return;
+      case "out-of-resources":
+        await this.#trouble(entry, "outOfResources", outcome.reason);
+        return;
+      case "protocol-error":
+        await this.#trouble(entry, "protocolErrors", outcome.reason);
+        return;
+      case "not-an-answer":
+        await this.#trouble(entry, "nonAnswers", outcome.reason);
+        return;
+      case "interrupted":
+        // We did it ourselves; the spool keeps the instance for the next start.
+        if (this.#stop.signal.aborted) return;
+        await this.#trouble(entry, "interrupted", outcome.reason);
+        return;
+      case "misconfigured":
+        this.#line.putBack([entry]);
+        this.#setHealth(onMisconfigured(this.#health, outcome.reason, this.#now()));
+        return;
+      case "corrupt":
+        this.#troubles.delete(entry);
+        log.error("Stored instance is damaged and set aside in corrupt/: {reason}", {
+          reason: outcome.reason,
+          destination: this.name,
+        });
+        spool.setAside(entry, outcome.reason);
+        return;
+      case "gone":
+        this.#troubles.delete(entry);
+        log.warn("Instance is no longer in the spool: removed by hand", { entry: entry.base });
+        return;
+      case "reopen":
+        throw new Error("Defect: an instance that was not attempted has no outcome to settle");
+    }
+  }
+
+  #deliveredOne(entry: Entry, answer: string, warning: boolean): void {
+    this.#troubles.delete(entry);
+    this.#delivered++;
+    this.#lastAnswer = answer;
+    this.#setting.spool.delivered(entry, this.name);
+    const before = this.#health;
+    this.#setHealth(onSuccess(before, this.#destination.sessions));
+    // Room for one more session, perhaps.
+    if (this.#health !== before) this.#wake();
+    const properties = { destination: this.name, entry: entry.base, answer };
+    if (warning) log.warn("Instance forwarded, with a warning", properties);
+    else log.info("Instance forwarded", properties);
+  }
+
+  /** An instance was not taken: its own count, the destination's health, and what follows. */
+  async #trouble(entry: Entry, kind: keyof Troubles, reason: string): Promise<void> {
+    const { spool, backOff, random } = this.#setting;
+    const now = this.#now();
+    const trouble = this.#troubles.get(entry) ??
+      { counts: noTroubles(), deliveredThen: this.#delivered };
+    this.#troubles.set(entry, trouble);
+    const othersPass = this.#delivered > trouble.deliveredThen;
+    trouble.deliveredThen = this.#delivered;
+    trouble.counts[kind] = kind === "refused"
+      ? spool.countTry(entry, this.name)
+      : trouble.counts[kind] + 1;
+    this.#lastAnswer = reason;
+    if (kind === "interrupted") {
+      this.#setHealth(onInterrupted(this.#health, reason, now, backOff, random()));
+    } else if (kind === "outOfResources") {
+      this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
+    } else this.#setHealth(onAnswer(this.#health));
+    const { retryAttempts } = this.#destination;
+    const next = afterTrouble(kind, trouble.counts, retryAttempts, othersPass, backOff, random());
+    if (next.kind === "again") {
+      if (!entry.waitsFor(this.name)) return;
+      this.#line.delay(entry, now + next.delayMs);
+      // While the destination is down, its own lines say so; one for each attempt would say nothing more.
+      if (this.#health.state !== "up") return;
+      log.warn("Instance not taken, will be tried again: {reason}", {
+        reason,
+        destination: this.name,
+        entry: entry.base,
+        tries: trouble.counts[kind],
+        inSeconds: Math.round(next.delayMs / 1000),
+      });
+      return;
+    }
+    this.#troubles.delete(entry);
+    this.#failed++;
+    await spool.fail(entry, this.name, {
+      kind: "refused",
+      reason,
+      when: new Date(now).toISOString(),
+      tries: trouble.counts[kind],
+    });
+    log.error("Instance given up and kept in failed/: {reason}", {
+      reason,
+      destination: this.name,
+      entry: entry.base,
+      tries: trouble.counts[kind],
+    });
+    this.#setting.changed();
+  }
+
+  #destinationFailed(error: unknown): void {
+    const { backOff, random } = this.#setting;
+    const now = this.#now();
+    if (error instanceof DestinationError) {
+      this.#lastAnswer = error.message;
+      this.#setHealth(
+        error.kind === "misconfigured"
+          ? onMisconfigured(this.#health, error.message, now)
+          : onUnreachable(this.#health, error.message, now, backOff, random()),
+      );
+      return;
+    }
+    throw error;
+  }
+
+  /** Takes the new state, and logs what changed in words: a destination that is down for a day gets a few lines. */
+  #setHealth(next: Health): void {
+    const before = this.#health;
+    this.#health = next;
+    if (before === next) return;
+    const now = this.#now();
+    if (next.state === "up") {
+      if (before.state !== "up") {
+        log.info("Destination {destination} works again", {
+          destination: this.name,
+          at: this.#destination.description,
+          afterSeconds: Math.round((now - before.since) / 1000),
+          waiting: this.#line.length,
+        });
+        this.#setting.changed();
+      }
+      return;
+    }
+    const changed = before.state !== next.state;
+    if (!changed && now - this.#lastSummaryAt < SUMMARY_MS) return;
+    this.#lastSummaryAt = now;
+    const properties = {
+      destination: this.name,
+      at: this.#destination.description,
+      reason: next.reason,
+      waiting: this.#line.length,
+      attempts: next.attempts,
+      nextInSeconds: Math.round((next.nextAt - now) / 1000),
+    };
+    if (next.state === "misconfigured") {
+      log.error(
+        "Destination {destination} does not let us in, see to its settings or ours: {reason}",
+        properties,
+      );
+    } else if (changed) log.warn("Destination {destination} is down: {reason}", properties);
+    else log.warn("Destination {destination} is still down: {reason}", properties);
+    this.#setting.changed();
+  }
+
+  #now(): number {
+    return this.#setting.clock.now();
+  }
+}

@@ -1,0 +1,81 @@
+/*
+ * What follows a failed attempt on one instance: again after a while, or give up. A pure function of what has happened.
+ *
+ * Only what the destination says of the instance itself spends its tries. Trouble of the destination as a whole is
+ * `destination_health.ts`.
+ */
+
+/** Back-off in ms: doubling from the first to the most. */
+export interface BackOff {
+  readonly firstMs: number;
+  readonly mostMs: number;
+}
+
+export const DEFAULT_BACK_OFF: BackOff = { firstMs: 5_000, mostMs: 300_000 };
+
+/** Failed attempts of one instance at one destination, by kind. */
+export interface Troubles {
+  refused: number;
+  outOfResources: number;
+  protocolErrors: number;
+  nonAnswers: number;
+  interrupted: number;
+}
+
+export function noTroubles(): Troubles {
+  return { refused: 0, outOfResources: 0, protocolErrors: 0, nonAnswers: 0, interrupted: 0 };
+}
+
+/** Times an instance may meet each trouble before it is given up; refusals are the configuration's. */
+const MOST_OUT_OF_RESOURCES = 10;
+const MOST_PROTOCOL_ERRORS = 3;
+const MOST_NON_ANSWERS = 5;
+const LEAST_INTERRUPTIONS = 3;
+
+export type NextStep =
+  | { readonly kind: "again"; readonly delayMs: number }
+  | { readonly kind: "give-up" };
+
+/**
+ * Decides about an instance after its latest trouble.
+ *
+ * @param troubles all there was, the latest included
+ * @param retryAttempts tries granted beside the first
+ * @param othersPass whether the destination has taken other instances since this one was last tried: only then is the
+ * trouble this instance's own
+ * @param random 0 to 1
+ */
+export function afterTrouble(
+  kind: keyof Troubles,
+  troubles: Troubles,
+  retryAttempts: number,
+  othersPass: boolean,
+  backOff: BackOff,
+  random: number,
+): NextStep {
+  const count = troubles[kind];
+  if (givesUp(kind, count, retryAttempts, othersPass)) return { kind: "give-up" };
+  const ceiling = Math.min(backOff.mostMs, backOff.firstMs * 2 ** Math.min(count - 1, 20));
+  // Half fixed, half random: not before time, and not all at once.
+  return { kind: "again", delayMs: Math.round(ceiling * (0.5 + random / 2)) };
+}
+
+function givesUp(
+  kind: keyof Troubles,
+  count: number,
+  retryAttempts: number,
+  othersPass: boolean,
+): boolean {
+  switch (kind) {
+    case "refused":
+      return count > retryAttempts;
+    case "outOfResources":
+      return othersPass && count >= MOST_OUT_OF_RESOURCES;
+    case "protocolErrors":
+      return count >= MOST_PROTOCOL_ERRORS;
+    case "nonAnswers":
+      return count >= MOST_NON_ANSWERS;
+    case "interrupted":
+      return othersPass && count > Math.max(retryAttempts, LEAST_INTERRUPTIONS);
+  }
+}

@@ -1,0 +1,70 @@
+/*
+ * The scheduler: from the queue to each destination's own line (`lane_group.ts`).
+ *
+ * Owns the fan-out, which is independent for each destination, and the holding back of studies. It never touches an
+ * instance.
+ */
+
+import type { Clock } from "../clock.ts";
+import type { Entry } from "../spool/entry.ts";
+import { type DeliverySetting, type DestinationSnapshot, LaneGroup } from "./lane_group.ts";
+import type { Destination } from "./outcome.ts";
+import { StudyHold } from "./study_hold.ts";
+
+export interface SchedulerOptions extends DeliverySetting {
+  readonly clock: Clock;
+  /** Forward each instance at once, or hold a study until it is quiet. */
+  readonly forwardImmediately: boolean;
+  readonly studyQuietMs: number;
+}
+
+export class Scheduler {
+  readonly #groups = new Map<string, LaneGroup>();
+  readonly #hold: StudyHold | undefined;
+
+  constructor(destinations: readonly Destination[], options: SchedulerOptions) {
+    for (const destination of destinations) {
+      this.#groups.set(destination.name, new LaneGroup(destination, options));
+    }
+    if (!options.forwardImmediately) {
+      this.#hold = new StudyHold(
+        options.studyQuietMs,
+        options.clock,
+        (entries) => this.#distribute(entries),
+      );
+    }
+  }
+
+  /** Instances that entered the queue, in the order they are to go. */
+  add(entries: readonly Entry[]): void {
+    if (this.#hold === undefined) this.#distribute(entries);
+    else for (const entry of entries) this.#hold.add(entry);
+  }
+
+  /** Instances held back until their study is quiet. */
+  get held(): number {
+    return this.#hold?.length ?? 0;
+  }
+
+  snapshot(): DestinationSnapshot[] {
+    return [...this.#groups.values()].map((group) => group.snapshot());
+  }
+
+  /** Begins nothing new and lets the attempts under way finish; what is left after `within` ms is aborted. */
+  async stop(within: number): Promise<void> {
+    this.#hold?.stop();
+    await Promise.all([...this.#groups.values()].map((group) => group.stop(within)));
+  }
+
+  #distribute(entries: readonly Entry[]): void {
+    const byDestination = new Map<string, Entry[]>();
+    for (const entry of entries) {
+      for (const { destination } of entry.waiting) {
+        const list = byDestination.get(destination);
+        if (list === undefined) byDestination.set(destination, [entry]);
+        else list.push(entry);
+      }
+    }
+    for (const [destination, list] of byDestination) this.#groups.get(destination)?.add(list);
+  }
+}

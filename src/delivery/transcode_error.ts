@@ -1,0 +1,14 @@
+/*
+ * The one error of transcoding that is an answer rather than a fault: this data set cannot be converted, and why, in
+ * words that go into the log and beside the instance in the folder of failed ones.
+ */
+
+export class CannotTranscode extends Error {
+  override readonly name = "CannotTranscode";
+}
+
+/** A tag as the standard prints it: (gggg,eeee). */
+export function tagText(tag: number): string {
+  const hex = tag.toString(16).toUpperCase().padStart(8, "0");
+  return `(${hex.slice(0, 4)},${hex.slice(4)})`;
+}

@@ -1,0 +1,267 @@
+/*
+ * The service class provider's side of an association: messages in, answers out (PS3.7 §9.1.1, §9.1.5, §9.3).
+ *
+ * Owns putting messages together from fragments and the order of requests and answers: one at a time, as negotiated. It
+ * hands each C-STORE's data set on as a stream and answers what the handler says; it keeps nothing. A message that breaks
+ * the protocol ends the association with A-ABORT; an operation not offered here is answered so.
+ */
+
+import {
+  CANNOT_UNDERSTAND,
+  PROCESSING_FAILURE,
+  SUCCESS,
+  UNRECOGNIZED_OPERATION,
+} from "../dicom/status.ts";
+import type { Association, AssociationError } from "../ul/association.ts";
+import type { AcceptedContext } from "../ul/negotiation.ts";
+import { AbortReason, PduType } from "../ul/pdu.ts";
+import { encodeCommandPdus } from "../ul/pdu_encode.ts";
+import {
+  type Command,
+  CommandField,
+  decodeCommand,
+  encodeCommand,
+  MalformedCommand,
+  NO_DATA_SET,
+} from "./command.ts";
+
+/** The longest command set taken, in bytes; real ones are under 1 KiB. */
+const LONGEST_COMMAND = 64 * 1024;
+
+/** A C-STORE request whose data set is still to be read. */
+export interface StoreRequest {
+  readonly context: AcceptedContext;
+  readonly messageId: number;
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+}
+
+/** A data set on its way in. */
+export interface DataSetSource {
+  /**
+   * The next bytes, never empty, valid until the next call; undefined at the end.
+   *
+   * @throws {AssociationError} where the association ends before the data set does
+   */
+  read(): Promise<Uint8Array | undefined>;
+}
+
+export interface StoreAnswer {
+  /** (0000,0900) */
+  readonly status: number;
+  /** (0000,0902): why, in at most 64 characters. */
+  readonly comment?: string;
+  /** Done as soon as the answer has been handed to the connection, whether or not it gets through. */
+  readonly afterAnswer?: () => void;
+}
+
+export interface Services {
+  store(request: StoreRequest, dataSet: DataSetSource): Promise<StoreAnswer>;
+  /** A C-ECHO was answered. */
+  echoed?(): void;
+}
+
+/**
+ * Serves an accepted association until it is released.
+ *
+ * @throws {AssociationError} where it ends in any other way
+ */
+export async function serve(association: Association, services: Services): Promise<void> {
+  const server = new Server(association, services);
+  await server.run();
+}
+
+class Server {
+  readonly #association: Association;
+  readonly #services: Services;
+
+  constructor(association: Association, services: Services) {
+    this.#association = association;
+    this.#services = services;
+  }
+
+  async run(): Promise<void> {
+    for (;;) {
+      const message = await this.#receiveCommand();
+      if (message === undefined) {
+        await this.#association.respondRelease();
+        return;
+      }
+      await this.#dispatch(message.context, message.command);
+    }
+  }
+
+  /** One command set, put together from its fragments; undefined when the peer releases instead. */
+  async #receiveCommand(): Promise<{ context: AcceptedContext; command: Command } | undefined> {
+    let context: AcceptedContext | undefined;
+    let pieces: Uint8Array | undefined;
+    let length = 0;
+    for (;;) {
+      const piece = await this.#association.next(context !== undefined);
+      if (piece.type !== PduType.Data) return undefined;
+      if (!piece.command) throw await this.#broken("data set fragment where a command set is due");
+      context ??= await this.#contextOf(piece.contextId);
+      if (piece.contextId !== context.id) {
+        throw await this.#broken("presentation context changes inside a command set");
+      }
+      length += piece.bytes.length;
+      if (length > LONGEST_COMMAND) {
+        throw await this.#broken(`command set of over ${LONGEST_COMMAND} bytes`);
+      }
+      if (piece.last && pieces === undefined) {
+        return { context, command: await this.#decode(piece.bytes) };
+      }
+      pieces = append(pieces, length - piece.bytes.length, piece.bytes);
+      if (piece.last) return { context, command: await this.#decode(pieces.subarray(0, length)) };
+    }
+  }
+
+  async #decode(bytes: Uint8Array): Promise<Command> {
+    try {
+      return decodeCommand(bytes);
+    } catch (error) {
+      if (error instanceof MalformedCommand) throw await this.#broken(error.message);
+      throw error;
+    }
+  }
+
+  async #contextOf(id: number): Promise<AcceptedContext> {
+    const context = this.#association.acceptedContexts.get(id);
+    if (context === undefined) {
+      throw await this.#broken(`presentation context ${id} was not accepted`);
+    }
+    return context;
+  }
+
+  async #dispatch(context: AcceptedContext, command: Command): Promise<void> {
+    const dataSet = command.commandDataSetType === NO_DATA_SET
+      ? undefined
+      : new IncomingDataSet(this.#association, context.id);
+    if (command.commandField === CommandField.CancelRequest) return;
+    const answered = (command.commandField ?? 0) | 0x8000;
+    const answer: Command = {
+      commandField: answered,
+      messageIdBeingRespondedTo: command.messageId ?? 0,
+      commandDataSetType: NO_DATA_SET,
+    };
+    if (command.affectedSopClassUid !== undefined) {
+      answer.affectedSopClassUid = command.affectedSopClassUid;
+    }
+    if (command.commandField === CommandField.EchoRequest && dataSet === undefined) {
+      await this.#answer(context, { ...answer, status: SUCCESS });
+      this.#services.echoed?.();
+      return;
+    }
+    if (command.commandField === CommandField.StoreRequest) {
+      await this.#store(context, command, answer, dataSet);
+      return;
+    }
+    if (answered === command.commandField) {
+      throw await this.#broken(`response 0x${answered.toString(16)} to a request never made`);
+    }
+    await dataSet?.drain();
+    await this.#answer(context, { ...answer, status: UNRECOGNIZED_OPERATION });
+  }
+
+  async #store(
+    context: AcceptedContext,
+    command: Command,
+    answer: Command,
+    dataSet: IncomingDataSet | undefined,
+  ): Promise<void> {
+    if (command.affectedSopInstanceUid !== undefined) {
+      answer.affectedSopInstanceUid = command.affectedSopInstanceUid;
+    }
+    const request: StoreRequest = {
+      context,
+      messageId: command.messageId ?? 0,
+      sopClassUid: command.affectedSopClassUid ?? "",
+      sopInstanceUid: command.affectedSopInstanceUid ?? "",
+    };
+    if (dataSet === undefined) {
+      const status = CANNOT_UNDERSTAND;
+      await this.#answer(context, { ...answer, status, errorComment: "C-STORE without data set" });
+      return;
+    }
+    let stored: StoreAnswer;
+    try {
+      stored = await this.#services.store(request, dataSet);
+      await dataSet.drain();
+    } catch (error) {
+      // The association's own end needs no answer; anything else is ours, and the peer hears that it was not stored.
+      if (!this.#association.established) throw error;
+      await dataSet.drain();
+      await this.#answer(context, { ...answer, status: PROCESSING_FAILURE });
+      throw error;
+    }
+    const sent = this.#answer(context, {
+      ...answer,
+      status: stored.status,
+      ...(stored.comment === undefined ? {} : { errorComment: stored.comment.slice(0, 64) }),
+    });
+    stored.afterAnswer?.();
+    await sent;
+  }
+
+  #answer(context: AcceptedContext, command: Command): Promise<void> {
+    const bytes = encodeCommand(command);
+    return this.#association.send(
+      encodeCommandPdus(context.id, bytes, this.#association.fragmentLength),
+    );
+  }
+
+  #broken(message: string): Promise<AssociationError> {
+    return this.#association.protocolError(message, AbortReason.InvalidParameter);
+  }
+}
+
+/** The fragments of one data set (PS3.8 Annex E.2); empty ones are legal and passed over. */
+class IncomingDataSet implements DataSetSource {
+  readonly #association: Association;
+  readonly #contextId: number;
+  #ended = false;
+
+  constructor(association: Association, contextId: number) {
+    this.#association = association;
+    this.#contextId = contextId;
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    while (!this.#ended) {
+      const piece = await this.#association.next(true);
+      if (piece.type !== PduType.Data) break;
+      if (piece.command || piece.contextId !== this.#contextId) {
+        throw await this.#association.protocolError(
+          piece.command
+            ? "command set fragment inside a data set"
+            : "presentation context changes inside a data set",
+          AbortReason.InvalidParameter,
+        );
+      }
+      this.#ended = piece.last;
+      if (piece.bytes.length > 0) return piece.bytes;
+    }
+    return undefined;
+  }
+
+  /** Reads what the handler left, so that the next message is found. */
+  async drain(): Promise<void> {
+    while (await this.read() !== undefined);
+  }
+}
+
+/** Appends to a growing array of which `used` bytes are taken. */
+function append(
+  into: Uint8Array | undefined,
+  used: number,
+  bytes: Uint8Array,
+): Uint8Array {
+  let target = into ?? new Uint8Array(1024);
+  if (used + bytes.length > target.length) {
+    const larger = new Uint8Array(Math.max(target.length * 2, used + bytes.length));
+    larger.set(target.subarray(0, used));
+    target = larger;
+  }
+  target.set(bytes, used);
+  return target;
+}

@@ -1,0 +1,276 @@
+/*
+ * The listener: connections in, associations served, all of them ended in order.
+ *
+ * Owns the listening port, the count of what is open, and the log lines about associations. Each association runs by
+ * itself; none can end the process or another one. What is done with an instance is `store.ts`, who may associate
+ * `admission.ts`.
+ */
+
+import type { Config } from "../config/load.ts";
+import { isStorageClass, transferSyntaxName, VERIFICATION } from "../dicom/uid.ts";
+import { serve } from "../dimse/scp.ts";
+import { getLog } from "../log.ts";
+import type { Spool } from "../spool/spool.ts";
+import { Association, AssociationError, type AssociationOptions } from "../ul/association.ts";
+import type { AssociateRequest } from "../ul/pdu.ts";
+import { Transport } from "../ul/transport.ts";
+import { hostFilter, refuse } from "./admission.ts";
+import type { StoreCount, StoreService } from "./store.ts";
+
+const log = getLog("receiver");
+
+/** Connections over `max_associations` that are still given a proper rejection; more are closed at once. */
+const REJECTED_POLITELY = 32;
+
+/** When stopping, an association that has been silent for so long is over, in ms. */
+const QUIET_MS = 1000;
+
+/** One connection, from accept to closed. */
+interface Connection {
+  readonly host: string;
+  association: Association | undefined;
+  /** Takes part in the limits: its request was accepted. */
+  admitted: boolean;
+  /** Messages being served now. */
+  busy: number;
+  /** performance.now() of the end of the last message. */
+  lastActivity: number;
+}
+
+export class Receiver {
+  readonly #config: Config;
+  readonly #spool: Spool;
+  readonly #service: StoreService;
+  readonly #options: AssociationOptions;
+  readonly #hostIsAllowed: (host: string) => boolean;
+  readonly #connections = new Set<Connection>();
+  #listener: Deno.TcpListener | undefined;
+  #accepting: Promise<void> | undefined;
+
+  constructor(config: Config, spool: Spool, service: StoreService) {
+    this.#config = config;
+    this.#spool = spool;
+    this.#service = service;
+    this.#hostIsAllowed = hostFilter(config.allowedHosts);
+    this.#options = {
+      maxPduLength: config.maxPduLength,
+      associationMs: config.timeouts.associationRequestMs,
+      idleMs: config.timeouts.idleMs,
+      readMs: config.timeouts.readMs,
+      writeStallMs: config.timeouts.writeStallMs,
+      releaseMs: config.timeouts.readMs,
+    };
+  }
+
+  /**
+   * Begins to listen.
+   *
+   * @returns the port, which the system chose where the configuration says 0
+   * @throws where the port cannot be had
+   */
+  listen(): number {
+    const { localHost, localPort } = this.#config;
+    this.#listener = Deno.listen({ hostname: localHost, port: localPort });
+    this.#accepting = this.#accept(this.#listener);
+    return this.#listener.addr.port;
+  }
+
+  /** Associations being served. */
+  get open(): number {
+    return this.#admitted().length;
+  }
+
+  /**
+   * Takes no new association, lets those that are running finish, and aborts what is left.
+   *
+   * @param within ms until the rest is aborted
+   */
+  async stop(within: number): Promise<void> {
+    this.#listener?.close();
+    await this.#accepting;
+    const deadline = performance.now() + within;
+    while (this.#connections.size > 0 && performance.now() < deadline) {
+      for (const connection of this.#connections) {
+        const quiet = performance.now() - connection.lastActivity > QUIET_MS;
+        if (connection.busy === 0 && quiet) {
+          await connection.association?.abort("the forwarder is stopping");
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const rest = [...this.#connections];
+    if (rest.length > 0) {
+      log.warn("Associations aborted because the forwarder stops", { count: rest.length });
+    }
+    await Promise.all(rest.map((each) => each.association?.abort("the forwarder is stopping")));
+  }
+
+  async #accept(listener: Deno.TcpListener): Promise<void> {
+    for (;;) {
+      let connection: Deno.TcpConn;
+      try {
+        connection = await listener.accept();
+      } catch (error) {
+        // A closed listener ends the loop; anything else (out of file descriptors, say) passes, so go on a little later.
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+          return;
+        }
+        log.error("Cannot accept a connection", { error });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        continue;
+      }
+      if (this.#connections.size >= this.#config.maxAssociations + REJECTED_POLITELY) {
+        connection.close();
+        continue;
+      }
+      void this.#run(connection);
+    }
+  }
+
+  async #run(tcp: Deno.TcpConn): Promise<void> {
+    const { hostname, port } = tcp.remoteAddr;
+    const connection: Connection = {
+      host: hostname,
+      association: undefined,
+      admitted: false,
+      busy: 0,
+      lastActivity: performance.now(),
+    };
+    this.#connections.add(connection);
+    const count: StoreCount = { stored: 0, refused: 0, bytes: 0 };
+    const began = performance.now();
+    try {
+      tcp.setNoDelay(true);
+      const transport = new Transport(tcp, hostname, port);
+      const { association, request } = await Association.receive(transport, this.#options);
+      connection.association = association;
+      if (await this.#admit(connection, association, request)) {
+        await this.#serve(connection, association, count);
+        this.#logEnd("Association released", association, count, began);
+      }
+    } catch (error) {
+      this.#logFailure(connection, hostname, port, error, count, began);
+    } finally {
+      this.#connections.delete(connection);
+    }
+    // A peer that broke the protocol still has its connection for a moment; it counts no longer.
+    await connection.association?.closed;
+  }
+
+  async #admit(
+    connection: Connection,
+    association: Association,
+    request: AssociateRequest,
+  ): Promise<boolean> {
+    const others = this.#admitted();
+    const refusal = refuse(
+      request,
+      connection.host,
+      {
+        associations: others.length,
+        fromSameHost: others.filter((one) => one.host === connection.host).length,
+        spoolRefuses: this.#spool.refusesNew(),
+      },
+      this.#config,
+      this.#hostIsAllowed,
+    );
+    if (refusal !== undefined) {
+      log.warn("Association rejected: {why}", {
+        why: refusal.why,
+        calling: request.callingAeTitle,
+        called: request.calledAeTitle,
+        from: association.peer,
+      });
+      await association.reject(refusal.result, refusal.source, refusal.reason);
+      return false;
+    }
+    connection.admitted = true;
+    await association.accept(
+      request,
+      (abstractSyntax) => abstractSyntax === VERIFICATION || isStorageClass(abstractSyntax),
+    );
+    log.info("Association accepted", {
+      calling: request.callingAeTitle,
+      called: request.calledAeTitle,
+      from: association.peer,
+      peer: association.peerImplementation,
+      contexts: `${association.acceptedContexts.size}/${request.contexts.length}`,
+      syntaxes: agreedSyntaxes(association),
+    });
+    return true;
+  }
+
+  async #serve(
+    connection: Connection,
+    association: Association,
+    count: StoreCount,
+  ): Promise<void> {
+    await serve(association, {
+      store: async (request, dataSet) => {
+        connection.busy++;
+        try {
+          return await this.#service.store(association, request, dataSet, count);
+        } finally {
+          connection.busy--;
+          connection.lastActivity = performance.now();
+        }
+      },
+      echoed: () => {
+        connection.lastActivity = performance.now();
+        log.info("Echo answered", { calling: association.callingAeTitle, from: association.peer });
+      },
+    });
+  }
+
+  #admitted(): Connection[] {
+    return [...this.#connections].filter((connection) => connection.admitted);
+  }
+
+  #logEnd(sentence: string, association: Association, count: StoreCount, began: number): void {
+    log.info(sentence, {
+      calling: association.callingAeTitle,
+      from: association.peer,
+      instances: count.stored,
+      ...(count.refused > 0 ? { refused: count.refused } : {}),
+      bytes: count.bytes,
+      seconds: Number(((performance.now() - began) / 1000).toFixed(3)),
+    });
+  }
+
+  #logFailure(
+    connection: Connection,
+    host: string,
+    port: number,
+    error: unknown,
+    count: StoreCount,
+    began: number,
+  ): void {
+    const { association } = connection;
+    if (!(error instanceof AssociationError)) {
+      log.error("Association ended by an error of this program", {
+        from: `${host}:${port}`,
+        error,
+      });
+      void association?.abort("internal error");
+      return;
+    }
+    // A connection that closes before it asks for anything is a port check, not a fault.
+    if (association === undefined) {
+      const check = error.kind === "closed";
+      if (check) log.debug("Connection closed without an association", { from: `${host}:${port}` });
+      else log.warn("No association: {reason}", { reason: error.message });
+      return;
+    }
+    log.warn("Association ended: {reason}", { reason: error.message });
+    this.#logEnd("Association over", association, count, began);
+  }
+}
+
+/** The transfer syntaxes agreed on, each once, by name. */
+function agreedSyntaxes(association: Association): string {
+  const names = new Set<string>();
+  for (const context of association.acceptedContexts.values()) {
+    names.add(transferSyntaxName(context.transferSyntax));
+  }
+  return [...names].join(", ");
+}

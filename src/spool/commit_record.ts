@@ -1,0 +1,65 @@
+/*
+ * The commit record: what the spool writes into the 128-byte preamble of a file (PS3.10 §7.1 leaves it to us) when its
+ * data set is complete. A file with a record that checks is a committed instance, whatever it is called.
+ *
+ * Pure functions over bytes, all numbers little endian:
+ *
+ *     0-7    "DFWSPOOL"
+ *     8-9    version of the record, 1
+ *     10-11  reserved, 0
+ *     12-15  offset of the data set in the file
+ *     16-23  length of the data set
+ *     24-27  CRC-32 of the data set
+ *     28-31  study hash
+ *     32-39  received, ms since 1970
+ *     40-47  sequence
+ *     48-123 reserved, 0
+ *     124-127 CRC-32 of bytes 0 to 123
+ */
+
+import { crc32 } from "node:zlib";
+import { latin1, putLatin1 } from "../dicom/bytes.ts";
+import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
+
+export interface CommitRecord {
+  readonly dataSetOffset: number;
+  readonly dataSetLength: number;
+  readonly crc32: number;
+  readonly studyHash: number;
+  readonly receivedMs: number;
+  readonly sequence: number;
+}
+
+const MAGIC = "DFWSPOOL";
+const VERSION = 1;
+
+/** Writes the record into the first 128 bytes of `into`. */
+export function putCommitRecord(into: Uint8Array, record: CommitRecord): void {
+  into.fill(0, 0, PREAMBLE_LENGTH);
+  putLatin1(into, 0, MAGIC);
+  const view = new DataView(into.buffer, into.byteOffset, PREAMBLE_LENGTH);
+  view.setUint16(8, VERSION, true);
+  view.setUint32(12, record.dataSetOffset, true);
+  view.setBigUint64(16, BigInt(record.dataSetLength), true);
+  view.setUint32(24, record.crc32, true);
+  view.setUint32(28, record.studyHash, true);
+  view.setBigUint64(32, BigInt(record.receivedMs), true);
+  view.setBigUint64(40, BigInt(record.sequence), true);
+  view.setUint32(124, crc32(into.subarray(0, 124)), true);
+}
+
+/** Reads the record; undefined where the bytes are none, or not whole. */
+export function readCommitRecord(bytes: Uint8Array): CommitRecord | undefined {
+  if (bytes.length < PREAMBLE_LENGTH || latin1(bytes, 0, 8) !== MAGIC) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, PREAMBLE_LENGTH);
+  if (view.getUint16(8, true) !== VERSION) return undefined;
+  if (view.getUint32(124, true) !== crc32(bytes.subarray(0, 124))) return undefined;
+  return {
+    dataSetOffset: view.getUint32(12, true),
+    dataSetLength: Number(view.getBigUint64(16, true)),
+    crc32: view.getUint32(24, true),
+    studyHash: view.getUint32(28, true),
+    receivedMs: Number(view.getBigUint64(32, true)),
+    sequence: Number(view.getBigUint64(40, true)),
+  };
+}

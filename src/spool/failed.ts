@@ -1,0 +1,82 @@
+/*
+ * `failed/<destination>/`: instances given up for now, each beside the reason in a file a person can read.
+ *
+ * Owns the reason's shape and the listing; moving files in and out is the spool's.
+ */
+
+import { join } from "node:path";
+import { parseName } from "./entry_name.ts";
+import type { FileSystem } from "./file_system.ts";
+
+/** Why an instance lies in `failed/`. */
+export interface FailureReason {
+  /** `refused` by the destination, `not-configured` any more, `unrouted` where no route matched. */
+  readonly kind: "refused" | "not-configured" | "unrouted";
+  /** One plain sentence. */
+  readonly reason: string;
+  /** ISO 8601 */
+  readonly when: string;
+  readonly tries: number;
+}
+
+/** The destination that instances wait for which no route matches. */
+export const UNROUTED = "unrouted";
+
+export interface FailedInstance {
+  readonly destination: string;
+  readonly base: string;
+  readonly receivedMs: number;
+  readonly path: string;
+  /** Undefined where the reason's file is missing or cannot be read. */
+  readonly reason: FailureReason | undefined;
+}
+
+/** All failed instances, or those of one destination. */
+export function* listFailed(
+  files: FileSystem,
+  failedDirectory: string,
+  only?: string,
+): Generator<FailedInstance> {
+  for (const destination of files.list(failedDirectory)) {
+    if (only !== undefined && destination !== only) continue;
+    const directory = join(failedDirectory, destination);
+    for (const name of files.list(directory)) {
+      const parsed = parseName(name);
+      if (parsed === undefined) continue;
+      yield {
+        destination,
+        base: parsed.base,
+        receivedMs: parsed.identity.receivedMs,
+        path: join(directory, name),
+        reason: readReason(files, join(directory, `${parsed.base}.json`)),
+      };
+    }
+  }
+}
+
+function readReason(files: FileSystem, path: string): FailureReason | undefined {
+  if (!files.exists(path)) return undefined;
+  const file = files.open(path, "read");
+  try {
+    const bytes = new Uint8Array(16 * 1024);
+    const read = file.read(bytes);
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, read)));
+    return isReason(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  } finally {
+    file.close();
+  }
+}
+
+function isReason(value: unknown): value is FailureReason {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, reason } = value as Record<string, unknown>;
+  return typeof kind === "string" && typeof reason === "string";
+}
+
+/** The text of a reason's file. */
+export function formatReason(reason: FailureReason): string {
+  return JSON.stringify(reason, null, 2) + "\n";
+}

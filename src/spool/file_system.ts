@@ -1,0 +1,188 @@
+/*
+ * The file operations the spool is made of, as a small port, and the real ones.
+ *
+ * Owns nothing. Calls that only touch the page cache or a directory entry are synchronous: on a local disk they cost less
+ * than a turn of the event loop. What waits for the disk (sync) is not. Errors are the runtime's own.
+ */
+
+import { statfsSync } from "node:fs";
+
+export interface SpoolFile {
+  /** Writes all of `bytes` at the current position. */
+  write(bytes: Uint8Array): void;
+  /** Reads at the current position; the number of bytes, 0 at the end. */
+  read(into: Uint8Array): number;
+  /** The same without blocking: for files that may have to come from the disk. */
+  readLater(into: Uint8Array): Promise<number>;
+  /** Sets the position, in bytes from the start. */
+  seek(offset: number): void;
+  /** In bytes. */
+  size(): number;
+  /** Waits until the file's data, and what is needed to find it, is on the disk (fdatasync). */
+  syncData(): Promise<void>;
+  close(): void;
+}
+
+export interface FileSystem {
+  open(path: string, mode: "read" | "write" | "create"): SpoolFile;
+  /** Atomic; an existing target is replaced. */
+  rename(from: string, to: string): void;
+  /** A second name for the same file. */
+  link(existing: string, name: string): void;
+  remove(path: string): void;
+  makeDirectory(path: string): void;
+  /** Names in a directory, in any order; none where it does not exist. */
+  list(path: string): Iterable<string>;
+  /** Waits until a directory's entries are on the disk. Does nothing where the system cannot (Windows). */
+  syncDirectory(path: string): Promise<void>;
+  exists(path: string): boolean;
+  /** Bytes an unprivileged process can still write; undefined where the system does not say. */
+  freeBytes(path: string): number | undefined;
+}
+
+class RealFile implements SpoolFile {
+  readonly #file: Deno.FsFile;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const written = this.#file.writeSync(at === 0 ? bytes : bytes.subarray(at));
+      if (written === 0) throw new Error("Cannot write: the system took 0 bytes");
+      at += written;
+    }
+  }
+
+  read(into: Uint8Array): number {
+    return this.#file.readSync(into) ?? 0;
+  }
+
+  async readLater(into: Uint8Array): Promise<number> {
+    return await this.#file.read(into) ?? 0;
+  }
+
+  seek(offset: number): void {
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
+  }
+
+  size(): number {
+    return this.#file.statSync().size;
+  }
+
+  syncData(): Promise<void> {
+    return this.#file.syncData();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+/** The operating system's files. */
+export const realFileSystem: FileSystem = {
+  open(path, mode) {
+    return new RealFile(
+      mode === "read"
+        ? Deno.openSync(path, { read: true })
+        : mode === "write"
+        ? Deno.openSync(path, { read: true, write: true })
+        : Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 }),
+    );
+  },
+  rename: (from, to) => Deno.renameSync(from, to),
+  link: (existing, name) => Deno.linkSync(existing, name),
+  remove: (path) => Deno.removeSync(path),
+  makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
+  *list(path) {
+    try {
+      for (const entry of Deno.readDirSync(path)) yield entry.name;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  },
+  async syncDirectory(path) {
+    if (Deno.build.os === "windows") return;
+    const directory = await Deno.open(path);
+    try {
+      await directory.sync();
+    } finally {
+      directory.close();
+    }
+  },
+  exists(path) {
+    try {
+      Deno.lstatSync(path);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  },
+  freeBytes(path) {
+    try {
+      const { bavail, bsize } = statfsSync(path);
+      return bavail * bsize;
+    } catch {
+      // A file system without the figure is treated as having room; a full one still shows in the write's own error.
+      return undefined;
+    }
+  },
+};
+
+/** Writes a small text file anew, replacing one of that name. Not synced. */
+export function replaceTextFile(files: FileSystem, path: string, text: string): void {
+  if (files.exists(path)) files.remove(path);
+  const file = files.open(path, "create");
+  try {
+    file.write(new TextEncoder().encode(text));
+  } finally {
+    file.close();
+  }
+}
+
+/** Copies a file and waits until the copy's data is on the disk. A file of the target's name is replaced. */
+export async function copyFile(files: FileSystem, from: string, to: string): Promise<void> {
+  if (files.exists(to)) files.remove(to);
+  const source = files.open(from, "read");
+  try {
+    const copy = files.open(to, "create");
+    try {
+      const buffer = new Uint8Array(256 * 1024);
+      for (;;) {
+        const got = await source.readLater(buffer);
+        if (got === 0) break;
+        copy.write(buffer.subarray(0, got));
+      }
+      await copy.syncData();
+    } finally {
+      copy.close();
+    }
+  } finally {
+    source.close();
+  }
+}
+
+/**
+ * Writes, syncs and reads back a small file: a disk that cannot do this cannot keep an image.
+ *
+ * @throws what the file system throws, or an Error where other bytes come back
+ */
+export async function probeDisk(files: FileSystem, path: string, nonce: number): Promise<void> {
+  const wanted = new TextEncoder().encode(`probe ${nonce}\n`);
+  if (files.exists(path)) files.remove(path);
+  const file = files.open(path, "create");
+  try {
+    file.write(wanted);
+    await file.syncData();
+    file.seek(0);
+    const found = new Uint8Array(wanted.length);
+    if (file.read(found) !== wanted.length || found.some((byte, n) => byte !== wanted[n])) {
+      throw new Error(`${path} reads back other than it was written`);
+    }
+  } finally {
+    file.close();
+  }
+  files.remove(path);
+}

@@ -1,0 +1,154 @@
+/*
+ * An instance on its way into the spool: from the first fragment to the commit.
+ *
+ * Owns one slot until it is committed or discarded. Bytes go to the file as they come; small instances are put together
+ * in the buffer and written at once. Commit resolves when the data is on the disk, and only then may Success be
+ * answered. After a failure the slot is thrown away and its file never synced again.
+ */
+
+import { crc32 } from "node:zlib";
+import { encodeFileMeta, type FileMeta, PREAMBLE_LENGTH } from "../dicom/part10.ts";
+import { putCommitRecord } from "./commit_record.ts";
+import { bucketOf, formatBase } from "./entry_name.ts";
+import type { SpoolFile } from "./file_system.ts";
+
+/** Bytes put together before they are written. */
+export const WRITE_BUFFER_LENGTH = 256 * 1024;
+
+/** What the spool does for an incoming instance; the spool itself in the program. */
+export interface IncomingOwner {
+  nextSequence(): number;
+  now(): number;
+  /** The slot's file failed to reach the disk. */
+  syncFailed(error: unknown): void;
+  /** The slot is free again, its file gone or on its way to the queue. */
+  released(buffer: Uint8Array): void;
+  discardFile(path: string): void;
+}
+
+/** A data set that is on the disk, not yet in the queue. */
+export interface Committed {
+  readonly base: string;
+  readonly bucket: string;
+  readonly path: string;
+  readonly receivedMs: number;
+  readonly length: number;
+}
+
+export class IncomingInstance {
+  readonly #owner: IncomingOwner;
+  readonly #path: string;
+  readonly #file: SpoolFile;
+  readonly #buffer: Uint8Array;
+  readonly #dataSetOffset: number;
+  #used: number;
+  /** Bytes already in the file. */
+  #written = 0;
+  #length = 0;
+  #crc = 0;
+  #done = false;
+
+  constructor(
+    owner: IncomingOwner,
+    slot: { path: string; file: SpoolFile },
+    meta: FileMeta,
+    buffer: Uint8Array,
+  ) {
+    this.#owner = owner;
+    this.#path = slot.path;
+    this.#file = slot.file;
+    this.#buffer = buffer;
+    const head = encodeFileMeta(meta);
+    this.#dataSetOffset = PREAMBLE_LENGTH + head.length;
+    buffer.fill(0, 0, PREAMBLE_LENGTH);
+    buffer.set(head, PREAMBLE_LENGTH);
+    this.#used = this.#dataSetOffset;
+  }
+
+  /** Bytes of the data set so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes the next bytes of the data set; they may be used again afterwards. Throws what the file system throws. */
+  write(bytes: Uint8Array): void {
+    this.#crc = crc32(bytes, this.#crc);
+    this.#length += bytes.length;
+    if (this.#used + bytes.length > this.#buffer.length) {
+      this.#flush();
+      if (bytes.length >= this.#buffer.length) {
+        this.#file.write(bytes);
+        this.#written += bytes.length;
+        return;
+      }
+    }
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#used === 0) return;
+    this.#file.write(this.#buffer.subarray(0, this.#used));
+    this.#written += this.#used;
+    this.#used = 0;
+  }
+
+  /**
+   * Completes the file and waits until it is on the disk: from here on the instance survives anything the disk survives.
+   *
+   * @param studyHash groups the instance with the others of its study
+   * @throws whatever the file system throws; the slot is discarded then
+   */
+  async commit(studyHash: number): Promise<Committed> {
+    try {
+      const identity = {
+        receivedMs: this.#owner.now(),
+        sequence: this.#owner.nextSequence(),
+        studyHash,
+        crc32: this.#crc,
+      };
+      const record = {
+        ...identity,
+        dataSetOffset: this.#dataSetOffset,
+        dataSetLength: this.#length,
+      };
+      // The record goes in with the rest where nothing has been written yet, and over the empty preamble where it has.
+      const whole = this.#written === 0;
+      if (whole) putCommitRecord(this.#buffer, record);
+      this.#flush();
+      if (!whole) {
+        putCommitRecord(this.#buffer, record);
+        this.#file.seek(0);
+        this.#file.write(this.#buffer.subarray(0, PREAMBLE_LENGTH));
+      }
+      try {
+        await this.#file.syncData();
+      } catch (error) {
+        this.#owner.syncFailed(error);
+        throw error;
+      }
+      this.#done = true;
+      this.#file.close();
+      this.#owner.released(this.#buffer);
+      return {
+        base: formatBase(identity),
+        bucket: bucketOf(studyHash),
+        path: this.#path,
+        receivedMs: identity.receivedMs,
+        length: this.#length,
+      };
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+  }
+
+  /** Throws the slot and all that was written away. Does nothing after commit or a second time. */
+  discard(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#file.close();
+    this.#owner.discardFile(this.#path);
+    this.#owner.released(this.#buffer);
+  }
+}

@@ -1,0 +1,493 @@
+/*
+ * The spool: a directory that is the queue (the only module that knows its files).
+ *
+ *     LOCK VERSION
+ *     incoming/<slot>.part          made ahead, one taken for each instance
+ *     queue/<00..ff>/<name>.dcm     committed, waiting for the destinations in its name
+ *     failed/<destination>/         given up for now, with the reason beside each
+ *     retry/<name>.dcm              put back by hand; adopted into the queue
+ *     corrupt/                      does not match its own checksum; never sent, never deleted
+ *
+ * A state change is a rename, durable when the system gets round to it: a lost one means a repeat, never a loss. What must
+ * be durable is synced in `incoming.ts` before anybody is told. After a failed sync nothing new is taken until the disk
+ * has proved itself again; delivery goes on. Nothing here is deleted that was not delivered.
+ */
+
+import { join } from "node:path";
+import type { FileMeta } from "../dicom/part10.ts";
+import { Entry } from "./entry.ts";
+import { bucketOf, formatBase, formatName, parseName } from "./entry_name.ts";
+import { type FailureReason, formatReason, listFailed } from "./failed.ts";
+import { copyFile, type FileSystem, probeDisk, replaceTextFile } from "./file_system.ts";
+import {
+  type Committed,
+  IncomingInstance,
+  type IncomingOwner,
+  WRITE_BUFFER_LENGTH,
+} from "./incoming.ts";
+import { bucketNames, listQueue, slotIsCommitted } from "./recovery.ts";
+import { Slots } from "./slots.ts";
+import { StoredInstance } from "./stored_instance.ts";
+
+const VERSION = "1\n";
+
+/** Free space is asked for at most so often, in ms. */
+const FREE_SPACE_AGE_MS = 250;
+
+/** Idle write buffers kept for the next instance. */
+const SPARE_BUFFERS = 8;
+
+/** The spool cannot be used; the message says why and what to do. */
+export class SpoolError extends Error {
+  override readonly name = "SpoolError";
+}
+
+export interface SpoolOptions {
+  readonly directory: string;
+  readonly files: FileSystem;
+  /** ms since 1970 */
+  readonly now: () => number;
+  /** Bytes that must stay free for new instances to be taken. */
+  readonly minimumFreeSpace: number;
+  /** Something a person should know of: unknown files, failed renames. */
+  readonly report: (message: string, error?: unknown) => void;
+}
+
+/** Where the parts of a spool lie. */
+export function spoolPaths(directory: string) {
+  return {
+    lock: join(directory, "LOCK"),
+    version: join(directory, "VERSION"),
+    incoming: join(directory, "incoming"),
+    queue: join(directory, "queue"),
+    failed: join(directory, "failed"),
+    retry: join(directory, "retry"),
+    corrupt: join(directory, "corrupt"),
+    probe: join(directory, "probe.part"),
+  };
+}
+
+export class Spool implements IncomingOwner {
+  readonly #options: SpoolOptions;
+  readonly #paths: ReturnType<typeof spoolPaths>;
+  readonly #files: FileSystem;
+  readonly #slots: Slots;
+  #sequence = 0;
+  /** Why nothing new is taken, where a sync failed. */
+  #broken: string | undefined;
+  #freeBytes: number | undefined;
+  #freeBytesAt = -Infinity;
+  #buffers: Uint8Array[] = [];
+  /** Files to remove that could not be removed so far: delivered, or never committed. */
+  readonly #leftovers = new Set<string>();
+
+  private constructor(options: SpoolOptions) {
+    this.#options = options;
+    this.#files = options.files;
+    this.#paths = spoolPaths(options.directory);
+    this.#slots = new Slots(options.files, this.#paths.incoming, String(options.now()));
+  }
+
+  /**
+   * Opens a spool that this process holds the lock of: makes what is missing, checks the version, proves that the disk
+   * syncs.
+   *
+   * @throws {SpoolError} where the spool is of another version, or the disk does not work
+   */
+  static async open(options: SpoolOptions): Promise<Spool> {
+    const spool = new Spool(options);
+    const { version, incoming, queue, failed, retry, corrupt } = spool.#paths;
+    const files = options.files;
+    files.makeDirectory(options.directory);
+    spool.#checkVersion(version);
+    for (const path of [incoming, queue, failed, retry, corrupt]) files.makeDirectory(path);
+    for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
+    await files.syncDirectory(queue);
+    await files.syncDirectory(options.directory);
+    await spool.#probe();
+    return spool;
+  }
+
+  #checkVersion(path: string): void {
+    if (!this.#files.exists(path)) {
+      const file = this.#files.open(path, "create");
+      file.write(new TextEncoder().encode(VERSION));
+      file.close();
+      return;
+    }
+    const file = this.#files.open(path, "read");
+    const bytes = new Uint8Array(64);
+    const found = new TextDecoder().decode(bytes.subarray(0, file.read(bytes)));
+    file.close();
+    if (found.trim() !== VERSION.trim()) {
+      throw new SpoolError(
+        `The spool ${this.#options.directory} is of version ${
+          JSON.stringify(found.trim())
+        }, this program reads version ${VERSION.trim()}: use the program that wrote it, or another spool_dir`,
+      );
+    }
+  }
+
+  /**
+   * Rebuilds the queue: promotes committed slots, removes the others, and reads every name. Call it once, before
+   * anything is received.
+   *
+   * @param routeStored destinations for a committed slot, from its stored header
+   */
+  async recover(
+    routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
+  ): Promise<Entry[]> {
+    for (const failed of listFailed(this.#files, this.#paths.failed)) this.#saw(failed.path);
+    const entries: Entry[] = [];
+    const strange = (path: string) =>
+      this.#options.report(`${path} is not a file of the spool and is left alone`);
+    for (const entry of listQueue(this.#files, this.#paths.queue, strange)) {
+      this.#saw(entry.path);
+      entries.push(entry);
+    }
+    for (const name of [...this.#files.list(this.#paths.incoming)]) {
+      const entry = await this.#recoverSlot(join(this.#paths.incoming, name), routeStored);
+      if (entry !== undefined) entries.push(entry);
+    }
+    entries.sort((a, b) => a.receivedMs - b.receivedMs || (a.base < b.base ? -1 : 1));
+    await this.#slots.fill();
+    return entries;
+  }
+
+  async #recoverSlot(
+    path: string,
+    routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
+  ): Promise<Entry | undefined> {
+    if (!slotIsCommitted(this.#files, path)) {
+      this.#remove(path);
+      return undefined;
+    }
+    const instance = StoredInstance.open(this.#files, path);
+    try {
+      const { record } = instance;
+      this.#sequence = Math.max(this.#sequence, record.sequence);
+      const destinations = await routeStored(instance);
+      return this.enqueue(
+        {
+          base: formatBase(record),
+          bucket: bucketOf(record.studyHash),
+          path,
+          receivedMs: record.receivedMs,
+          length: record.dataSetLength,
+        },
+        destinations,
+        true,
+      );
+    } finally {
+      instance.close();
+    }
+  }
+
+  /** Sequences go on behind every one that is in use, so that no name comes twice. */
+  #saw(path: string): void {
+    const parsed = parseName(
+      path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1),
+    );
+    if (parsed !== undefined) this.#sequence = Math.max(this.#sequence, parsed.identity.sequence);
+  }
+
+  /** Why nothing new can be taken now, in one sentence; undefined where there is room. */
+  refusesNew(): string | undefined {
+    if (this.#broken !== undefined) return this.#broken;
+    const now = this.#options.now();
+    if (Math.abs(now - this.#freeBytesAt) >= FREE_SPACE_AGE_MS) {
+      this.#freeBytes = this.#files.freeBytes(this.#options.directory);
+      this.#freeBytesAt = now;
+    }
+    if (this.#freeBytes === undefined || this.#freeBytes >= this.#options.minimumFreeSpace) {
+      return undefined;
+    }
+    return `only ${this.#freeBytes} bytes are free where the spool is, minimum_free_space is ${this.#options.minimumFreeSpace}`;
+  }
+
+  /** A slot for the next instance. Throws what the file system throws. */
+  async begin(meta: FileMeta): Promise<IncomingInstance> {
+    const slot = await this.#slots.take();
+    const buffer = this.#buffers.pop() ?? new Uint8Array(WRITE_BUFFER_LENGTH);
+    return new IncomingInstance(this, slot, meta, buffer);
+  }
+
+  /**
+   * Puts a committed instance into the queue. A rename that fails leaves it where it is, found there by delivery and by
+   * the next start.
+   */
+  enqueue(committed: Committed, destinations: readonly string[], uncertain = false): Entry {
+    const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
+    const target = join(
+      this.#paths.queue,
+      committed.bucket,
+      formatName(committed.base, waiting),
+    );
+    const entry = new Entry(
+      committed.base,
+      committed.receivedMs,
+      waiting,
+      committed.path,
+      uncertain,
+    );
+    this.#move(entry, target);
+    return entry;
+  }
+
+  /**
+   * Opens an entry's file.
+   *
+   * @returns undefined where a person removed it, or removed the destination from its name; the entry says what is left
+   * @throws {CorruptError}
+   */
+  openEntry(entry: Entry, hot: boolean): StoredInstance | undefined {
+    for (let attempt = 0;; attempt++) {
+      try {
+        return StoredInstance.open(this.#files, entry.path, hot);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;
+        if (!this.#findAgain(entry)) return undefined;
+      }
+    }
+  }
+
+  /** The directory is the truth: looks for the entry under another name, as the queue command leaves it. */
+  #findAgain(entry: Entry): boolean {
+    const directory = join(this.#paths.queue, entry.base.slice(-17, -15));
+    for (const name of this.#files.list(directory)) {
+      if (!name.startsWith(entry.base)) continue;
+      const parsed = parseName(name);
+      if (parsed?.base !== entry.base) continue;
+      entry.path = join(directory, name);
+      entry.waiting = parsed.waiting;
+      return true;
+    }
+    entry.queued = false;
+    entry.waiting = [];
+    return false;
+  }
+
+  /** One destination has it. The last one ends the entry. */
+  delivered(entry: Entry, destination: string): void {
+    this.#drop(entry, destination);
+  }
+
+  /** One more refusal, remembered in the name. */
+  countTry(entry: Entry, destination: string): number {
+    const waiting = entry.waiting.find((one) => one.destination === destination);
+    if (waiting === undefined) return 0;
+    waiting.tries++;
+    this.#moveToName(entry);
+    return waiting.tries;
+  }
+
+  /** Gives up for one destination: the instance waits in `failed/` until a person puts it back. */
+  async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
+    const directory = join(this.#paths.failed, destination);
+    const target = join(directory, `${entry.base}.dcm`);
+    try {
+      this.#files.makeDirectory(directory);
+      replaceTextFile(this.#files, join(directory, `${entry.base}.json`), formatReason(reason));
+    } catch (error) {
+      // The reason is for people; without room for it the instance itself still has to be kept apart.
+      this.#options.report(`Cannot write the reason beside ${target}`, error);
+    }
+    if (entry.waiting.length === 1) {
+      this.#files.rename(entry.path, target);
+      entry.path = target;
+      entry.waiting = [];
+      entry.queued = false;
+      return;
+    }
+    // Two names change here: the new one must be on the disk before the old one says less.
+    await this.#secondName(entry.path, target, directory);
+    this.#drop(entry, destination);
+  }
+
+  /** Sets a damaged file aside. It is never sent and never deleted. */
+  setAside(entry: Entry, reason: string): void {
+    entry.queued = false;
+    entry.waiting = [];
+    const target = join(this.#paths.corrupt, `${entry.base}.dcm`);
+    this.#files.rename(entry.path, target);
+    entry.path = target;
+    replaceTextFile(
+      this.#files,
+      join(this.#paths.corrupt, `${entry.base}.json`),
+      JSON.stringify({ reason, when: new Date(this.#options.now()).toISOString() }, null, 2) + "\n",
+    );
+  }
+
+  /**
+   * Takes what the queue command put into `retry/` into the queue. Cheap when there is nothing: one listing of an empty
+   * directory.
+   *
+   * @param reroute new destinations for an instance that no route matched
+   */
+  async adoptRetries(
+    reroute: (instance: StoredInstance) => Promise<readonly string[]>,
+    unrouted: string,
+  ): Promise<Entry[]> {
+    const adopted: Entry[] = [];
+    for (const name of [...this.#files.list(this.#paths.retry)]) {
+      const path = join(this.#paths.retry, name);
+      const parsed = parseName(name);
+      if (parsed === undefined) continue;
+      let destinations = parsed.waiting.map((one) => one.destination);
+      if (destinations.includes(unrouted)) {
+        const instance = StoredInstance.open(this.#files, path);
+        try {
+          destinations = [...await reroute(instance)];
+        } finally {
+          instance.close();
+        }
+      }
+      adopted.push(this.enqueue(
+        {
+          base: parsed.base,
+          bucket: bucketOf(parsed.identity.studyHash),
+          path,
+          receivedMs: parsed.identity.receivedMs,
+          length: 0,
+        },
+        destinations,
+        true,
+      ));
+    }
+    return adopted;
+  }
+
+  /** Puts failed instances back for destinations that are configured (again): returns the new entries. */
+  restoreConfigured(configured: ReadonlySet<string>): Entry[] {
+    const restored: Entry[] = [];
+    for (const failed of [...listFailed(this.#files, this.#paths.failed)]) {
+      if (failed.reason?.kind !== "not-configured" || !configured.has(failed.destination)) continue;
+      const parsed = parseName(`${failed.base}.dcm`);
+      if (parsed === undefined) continue;
+      restored.push(this.enqueue(
+        {
+          base: failed.base,
+          bucket: bucketOf(parsed.identity.studyHash),
+          path: failed.path,
+          receivedMs: failed.receivedMs,
+          length: 0,
+        },
+        [failed.destination],
+        true,
+      ));
+      this.#remove(failed.path.replace(/\.dcm$/, ".json"));
+    }
+    return restored;
+  }
+
+  /** Housekeeping: removes leftovers, and asks a broken disk whether it works again. */
+  async maintain(): Promise<void> {
+    for (const path of [...this.#leftovers]) {
+      this.#leftovers.delete(path);
+      this.#remove(path);
+    }
+    if (this.#broken === undefined) return;
+    try {
+      await this.#probe();
+      this.#options.report("The spool's disk syncs again: instances are accepted again");
+      this.#broken = undefined;
+    } catch (error) {
+      this.#options.report("The spool's disk still fails to sync", error);
+    }
+  }
+
+  /** Removes the slots that were not used. The lock is the caller's. */
+  close(): void {
+    this.#slots.clear();
+  }
+
+  // What incoming instances ask of their owner.
+
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  now(): number {
+    return this.#options.now();
+  }
+
+  syncFailed(error: unknown): void {
+    this.#broken = "the spool's disk failed to sync";
+    this.#options.report(
+      "The spool's disk failed to sync a file: no new instances are accepted until it works again",
+      error,
+    );
+  }
+
+  released(buffer: Uint8Array): void {
+    if (this.#buffers.length < SPARE_BUFFERS) this.#buffers.push(buffer);
+  }
+
+  discardFile(path: string): void {
+    this.#remove(path);
+  }
+
+  #drop(entry: Entry, destination: string): void {
+    if (!entry.queued) return;
+    const left = entry.waiting.filter((one) => one.destination !== destination);
+    if (left.length === entry.waiting.length) return;
+    entry.waiting = left;
+    if (left.length > 0) {
+      this.#moveToName(entry);
+    } else {
+      entry.queued = false;
+      this.#remove(entry.path);
+    }
+  }
+
+  #moveToName(entry: Entry): void {
+    const bucket = entry.base.slice(-17, -15);
+    this.#move(entry, join(this.#paths.queue, bucket, formatName(entry.base, entry.waiting)));
+  }
+
+  #move(entry: Entry, target: string): void {
+    if (entry.path === target) return;
+    try {
+      this.#files.rename(entry.path, target);
+      entry.path = target;
+    } catch (error) {
+      // The entry stays under its old name, which says at worst that more is to do than is.
+      this.#options.report(`Cannot rename ${entry.path} to ${target}`, error);
+    }
+  }
+
+  /** Proves that the disk keeps what it is given. */
+  async #probe(): Promise<void> {
+    try {
+      await probeDisk(this.#files, this.#paths.probe, this.#options.now());
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new SpoolError(
+        `The spool ${this.#options.directory} cannot be written and synced: ${message}`,
+      );
+    }
+  }
+
+  /** A second name, on the disk; a copy where the file system has no hard links. */
+  async #secondName(from: string, to: string, directory: string): Promise<void> {
+    if (this.#files.exists(to)) this.#files.remove(to);
+    try {
+      this.#files.link(from, to);
+    } catch {
+      // The copy takes shape under a name that is not yet an instance's.
+      await copyFile(this.#files, from, `${to}.part`);
+      this.#files.rename(`${to}.part`, to);
+    }
+    await this.#files.syncDirectory(directory);
+  }
+
+  #remove(path: string): void {
+    try {
+      this.#files.remove(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      this.#options.report(`Cannot remove ${path}, will try again`, error);
+      this.#leftovers.add(path);
+    }
+  }
+}

@@ -1,0 +1,539 @@
+/*
+ * An association, from connection to connection closed (PS3.8 §7, §9.2), in either role.
+ *
+ * Owns the state machine's run: every PDU that comes and every primitive that is asked for goes through Table 9-10
+ * (`state.ts`), and what the table says is done here. Data passes through as pieces of fragments; what they mean is
+ * DIMSE's business, and who may associate is the receiver's. After an abort, a time-out or an error nothing more goes
+ * over this association: every later call fails with the AssociationError that ended it.
+ */
+
+import { APPLICATION_CONTEXT, IMPLEMENTATION_CLASS_UID } from "../dicom/uid.ts";
+import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
+import {
+  type AcceptedContext,
+  acceptedContexts,
+  answerContexts,
+  type Carriage,
+  findCarriage,
+  type StoragePair,
+} from "./negotiation.ts";
+import {
+  AbortReason,
+  type AnsweredContext,
+  type AssociateReject,
+  type AssociateRequest,
+  type ControlPdu,
+  describeAbort,
+  describeReject,
+  PduType,
+  type ProposedContext,
+  type UserInformation,
+} from "./pdu.ts";
+import { MalformedPdu } from "./pdu_decode.ts";
+import { encodeControlPdu, fragmentLength } from "./pdu_encode.ts";
+import { type Closed, type DataPiece, PduReader } from "./pdu_reader.ts";
+import { type Event, type State, step } from "./state.ts";
+import { type Transport, TransportError } from "./transport.ts";
+
+/** Times in ms, lengths in bytes. */
+export interface AssociationOptions {
+  /** The longest P-DATA-TF variable field taken; 0 for no limit. */
+  readonly maxPduLength: number;
+  /** ARTIM (PS3.8 §9.1.5), and the wait for the answer to a request. */
+  readonly associationMs: number;
+  /** How long an association may be idle between messages. */
+  readonly idleMs: number;
+  /** How long a message may stand still midway. */
+  readonly readMs: number;
+  /** How long the peer may take none of what is sent. */
+  readonly writeStallMs: number;
+  /** How long to wait for the answer to a release. */
+  readonly releaseMs: number;
+}
+
+/** Why an association ended, or did not come about. */
+export class AssociationError extends Error {
+  override readonly name = "AssociationError";
+  /**
+   * `rejected` by the peer, `aborted` by the peer, `closed` without a word, `timeout`, `protocol` where the peer broke
+   * the protocol and we aborted, `stopped` where this side ended it.
+   */
+  readonly kind: "rejected" | "aborted" | "closed" | "timeout" | "protocol" | "stopped";
+  readonly reject: AssociateReject | undefined;
+
+  constructor(
+    kind: AssociationError["kind"],
+    message: string,
+    options: { cause?: unknown; reject?: AssociateReject } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.reject = options.reject;
+  }
+}
+
+/** The peer asks to release; answer with `respondRelease`. */
+export interface ReleaseIndication {
+  readonly type: "release";
+}
+
+/** The longest fragment sent whatever the peer allows, in bytes with its PDV header: what peers are tuned for. */
+const LARGEST_PDU_SENT = 131_072;
+
+/** How long a peer that broke the protocol keeps its connection after our A-ABORT, in ms. */
+const LINGER_AFTER_ERROR_MS = 500;
+
+const RELEASE: ReleaseIndication = { type: "release" };
+
+export class Association {
+  readonly #transport: Transport;
+  readonly #reader: PduReader;
+  readonly #options: AssociationOptions;
+  readonly #role: "requestor" | "acceptor";
+  #state: State = 1;
+  #artim: ReturnType<typeof setTimeout> | undefined;
+  #error: AssociationError | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+
+  #proposed: readonly ProposedContext[] = [];
+  #answers: readonly AnsweredContext[] = [];
+  #accepted: ReadonlyMap<number, AcceptedContext> = new Map();
+  #fragment = 0;
+
+  callingAeTitle = "";
+  calledAeTitle = "";
+  /** Name and version the peer gives itself, for the log. */
+  peerImplementation = "";
+
+  private constructor(
+    transport: Transport,
+    role: "requestor" | "acceptor",
+    options: AssociationOptions,
+  ) {
+    this.#transport = transport;
+    this.#role = role;
+    this.#options = options;
+    this.#reader = new PduReader(
+      transport,
+      options.maxPduLength,
+      role === "acceptor" ? 256 * 1024 : 16 * 1024,
+    );
+    this.#reader.readMs = options.readMs;
+    this.#reader.idleMs = options.idleMs;
+    transport.lastWords = encodeControlPdu({ type: PduType.Abort, source: 0, reason: 0 });
+  }
+
+  /** Resolves when the connection is closed, however that came. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** True while data can be exchanged (Sta6). */
+  get established(): boolean {
+    return this.#state === 6;
+  }
+
+  get peer(): string {
+    return this.#transport.peer;
+  }
+
+  get peerHost(): string {
+    return this.#transport.peerHost;
+  }
+
+  /** Bytes of fragment in each P-DATA-TF we send. */
+  get fragmentLength(): number {
+    return this.#fragment;
+  }
+
+  get acceptedContexts(): ReadonlyMap<number, AcceptedContext> {
+    return this.#accepted;
+  }
+
+  /** How an instance can travel on this association. */
+  carriage(pair: StoragePair): Carriage {
+    return findCarriage(pair, this.#proposed, this.#accepted, this.#answers);
+  }
+
+  /**
+   * Takes an incoming connection up to the point where its request has been read (Sta3); `accept` or `reject` it then.
+   *
+   * @throws {AssociationError} where no valid request came
+   */
+  static async receive(
+    transport: Transport,
+    options: AssociationOptions,
+  ): Promise<{ association: Association; request: AssociateRequest }> {
+    const association = new Association(transport, "acceptor", options);
+    await association.#apply("transport-indication");
+    association.#reader.idleMs = options.associationMs;
+    association.#reader.idleName = "no association request";
+    const pdu = await association.#receivePdu(false);
+    // Sta2: anything but a request ended in an error above.
+    const request = pdu as AssociateRequest;
+    association.callingAeTitle = request.callingAeTitle;
+    association.calledAeTitle = request.calledAeTitle;
+    association.peerImplementation = implementation(request.userInformation);
+    association.#proposed = request.contexts;
+    return { association, request };
+  }
+
+  /**
+   * Accepts the request (AE-7): answers its contexts and begins data transfer.
+   *
+   * @param accepts whether an abstract syntax is served here
+   * @throws {AssociationError}
+   */
+  async accept(
+    request: AssociateRequest,
+    accepts: (abstractSyntax: string) => boolean,
+  ): Promise<void> {
+    this.#answers = answerContexts(request.contexts, accepts);
+    this.#accepted = acceptedContexts(request.contexts, this.#answers);
+    this.#setPeerMaximum(request.userInformation.maxPduLength);
+    this.#reader.idleMs = this.#options.idleMs;
+    this.#reader.idleName = "association idle";
+    await this.#apply(
+      "accept-primitive",
+      encodeControlPdu({
+        type: PduType.AssociateAccept,
+        protocolVersion: 1,
+        calledAeTitle: request.calledAeTitle,
+        callingAeTitle: request.callingAeTitle,
+        applicationContext: APPLICATION_CONTEXT,
+        contexts: this.#answers,
+        userInformation: ourUserInformation(this.#options.maxPduLength),
+        ...(request.rawAeTitles === undefined ? {} : { rawAeTitles: request.rawAeTitles }),
+      }),
+    );
+  }
+
+  /** Rejects the request (AE-8) and waits for the peer to close. */
+  async reject(result: number, source: number, reason: number): Promise<void> {
+    const pdu = { type: PduType.AssociateReject, result, source, reason } as const;
+    await this.#apply("reject-primitive", encodeControlPdu(pdu));
+    await this.closed;
+  }
+
+  /**
+   * Requests an association over a connection just made (AE-1, AE-2) and waits for the answer.
+   *
+   * @throws {AssociationError} rejected, aborted, closed, time-out or protocol
+   */
+  static async request(
+    transport: Transport,
+    callingAeTitle: string,
+    calledAeTitle: string,
+    contexts: readonly ProposedContext[],
+    options: AssociationOptions,
+  ): Promise<Association> {
+    const association = new Association(transport, "requestor", options);
+    association.callingAeTitle = callingAeTitle;
+    association.calledAeTitle = calledAeTitle;
+    association.#proposed = contexts;
+    await association.#apply("associate-request-primitive");
+    await association.#apply(
+      "transport-confirmed",
+      encodeControlPdu({
+        type: PduType.AssociateRequest,
+        protocolVersion: 1,
+        calledAeTitle,
+        callingAeTitle,
+        applicationContext: APPLICATION_CONTEXT,
+        contexts,
+        userInformation: ourUserInformation(options.maxPduLength),
+      }),
+    );
+    association.#reader.idleMs = options.associationMs;
+    association.#reader.idleName = "no answer to the association request";
+    const pdu = await association.#receivePdu(false);
+    if (pdu.type === PduType.AssociateReject) {
+      throw association.#end(
+        new AssociationError("rejected", `${transport.peer} ${describeReject(pdu)}`, {
+          reject: pdu,
+        }),
+      );
+    }
+    if (pdu.type !== PduType.AssociateAccept) throw defect(association.#state, String(pdu.type));
+    association.#answers = pdu.contexts;
+    association.#accepted = acceptedContexts(contexts, pdu.contexts);
+    association.peerImplementation = implementation(pdu.userInformation);
+    association.#setPeerMaximum(pdu.userInformation.maxPduLength);
+    association.#reader.idleMs = options.idleMs;
+    association.#reader.idleName = "association idle";
+    return association;
+  }
+
+  /** How long the next message may take to begin, in ms, and what its absence is called. */
+  expectWithin(ms: number, name: string): void {
+    this.#reader.idleMs = ms;
+    this.#reader.idleName = name;
+  }
+
+  /**
+   * The next piece of a command set or data set, or the peer's wish to release. A piece is valid until the next call.
+   *
+   * @param midMessage true while a message is unfinished
+   * @throws {AssociationError}
+   */
+  async next(midMessage: boolean): Promise<DataPiece | ReleaseIndication> {
+    const pdu = await this.#receivePdu(midMessage);
+    if (pdu.type === PduType.Data) return pdu;
+    if (pdu.type === PduType.ReleaseRequest) {
+      if (!midMessage) return RELEASE;
+      throw await this.protocolError(
+        "A-RELEASE-RQ inside a message",
+        AbortReason.UnexpectedPdu,
+      );
+    }
+    throw defect(this.#state, `PDU type ${pdu.type}`);
+  }
+
+  /**
+   * Sends whole P-DATA-TF PDUs (DT-1). The bytes may be used again when the promise is resolved.
+   *
+   * @throws {AssociationError}
+   */
+  send(pdus: Uint8Array): Promise<void> {
+    return this.#apply("data-primitive", pdus);
+  }
+
+  /** Answers the peer's release (AR-4) and waits for it to close the connection. */
+  async respondRelease(): Promise<void> {
+    await this.#apply("release-response-primitive", RELEASE_RESPONSE);
+    await this.closed;
+  }
+
+  /**
+   * Releases the association (AR-1) and waits for the answer; a release collision (AR-8) ends in order, too.
+   *
+   * @throws {AssociationError}
+   */
+  async release(): Promise<void> {
+    this.#reader.idleMs = this.#options.releaseMs;
+    this.#reader.idleName = "no answer to the release request";
+    await this.#apply(
+      "release-request-primitive",
+      encodeControlPdu({ type: PduType.ReleaseRequest }),
+    );
+    for (;;) {
+      const pdu = await this.#receivePdu(false);
+      if (pdu.type === PduType.ReleaseResponse) {
+        if (this.#state === 12) await this.respondRelease();
+        return;
+      }
+      // Data still under way is discarded: its sender hears no answer and knows so.
+      if (pdu.type === PduType.ReleaseRequest && this.#role === "requestor") {
+        await this.#apply("release-response-primitive", RELEASE_RESPONSE);
+      }
+    }
+  }
+
+  /** Ends the association from this side (AA-1): A-ABORT where it can be sent, then the connection is closed. Never throws. */
+  async abort(why = "aborted here"): Promise<void> {
+    if (this.#state === 1) return;
+    this.#error ??= new AssociationError("stopped", `${this.peer}: ${why}`);
+    // Inside a write, an A-ABORT would be taken for part of it; the closed connection says the same.
+    if (this.#transport.writing || this.#state === 13 || this.#state === 2) return this.#close();
+    try {
+      await this.#apply("abort-primitive", this.#transport.lastWords);
+    } catch {
+      // The connection went first, which is what an abort is for.
+    }
+    this.#close();
+  }
+
+  /** Aborts for a breach of protocol by the peer (AA-8), and returns the error to throw. */
+  async protocolError(message: string, reason: number): Promise<AssociationError> {
+    const error = this.#end(new AssociationError("protocol", `${this.peer}: ${message}`));
+    try {
+      await this.#apply(
+        "invalid-pdu",
+        encodeControlPdu({ type: PduType.Abort, source: 2, reason }),
+      );
+    } catch {
+      this.#close();
+    }
+    return error;
+  }
+
+  async #receivePdu(midMessage: boolean): Promise<ControlPdu | DataPiece> {
+    if (this.#error !== undefined) throw this.#error;
+    let pdu: ControlPdu | DataPiece | Closed;
+    try {
+      pdu = await this.#reader.next(midMessage);
+    } catch (error) {
+      if (error instanceof MalformedPdu) {
+        throw await this.protocolError(error.message, error.reason);
+      }
+      throw this.#transportFailed(error);
+    }
+    if (this.#error !== undefined) throw this.#error;
+    if (pdu.type === "closed") {
+      await this.#apply("transport-closed");
+      const where = pdu.midway ? " in the middle of a message" : "";
+      throw this.#end(
+        new AssociationError("closed", `${this.peer} closed the connection${where}`),
+      );
+    }
+    const transition = step(this.#state, EVENTS[pdu.type], this.#role);
+    if (transition === undefined) throw defect(this.#state, EVENTS[pdu.type]);
+    switch (transition.action) {
+      case "AA-1":
+      case "AA-8":
+        throw await this.protocolError(
+          `unexpected PDU type ${pdu.type} in Sta${this.#state}`,
+          AbortReason.UnexpectedPdu,
+        );
+      case "AA-2":
+      case "AA-3": {
+        await this.#apply("abort-pdu");
+        const { source, reason } = pdu as { source: number; reason: number };
+        throw this.#end(
+          new AssociationError("aborted", `${this.peer}: ${describeAbort(source, reason)}`),
+        );
+      }
+      default:
+        if (pdu.type !== PduType.Data) await this.#apply(EVENTS[pdu.type]);
+        return pdu;
+    }
+  }
+
+  /** Goes through one cell of the table and does what its action says. `bytes` is the PDU of an action that sends one. */
+  async #apply(event: Event, bytes?: Uint8Array): Promise<void> {
+    if (this.#error !== undefined && this.#state === 1) throw this.#error;
+    const transition = step(this.#state, event, this.#role);
+    if (transition === undefined) throw this.#error ?? defect(this.#state, event);
+    this.#state = transition.next;
+    if (bytes !== undefined) {
+      try {
+        await this.#transport.write(bytes, this.#options.writeStallMs);
+      } catch (error) {
+        throw this.#transportFailed(error);
+      }
+    }
+    switch (transition.action) {
+      case "AE-5":
+        this.#startArtim(this.#options.associationMs);
+        break;
+      case "AE-6":
+      case "AE-7":
+        this.#stopArtim();
+        break;
+      case "AE-8":
+      case "AR-4":
+        this.#startArtim(this.#options.associationMs);
+        void this.#awaitClose();
+        break;
+      case "AA-1":
+      case "AA-7":
+      case "AA-8":
+        this.#startArtim(LINGER_AFTER_ERROR_MS);
+        void this.#awaitClose();
+        break;
+      case "AE-4":
+      case "AR-3":
+      case "AR-5":
+      case "AA-2":
+      case "AA-3":
+      case "AA-4":
+      case "AA-5":
+        this.#close();
+    }
+  }
+
+  /** Sta13: the peer has to close; what else it sends is ignored (AA-6). */
+  async #awaitClose(): Promise<void> {
+    const sink = new Uint8Array(4096);
+    try {
+      while (await this.#transport.read(sink, this.#options.associationMs, "peer does not close")) {
+        // AA-6; a second A-ABORT (AA-7) would tell the peer nothing new.
+      }
+    } catch {
+      // ARTIM closed it, or the peer did with a reset: the same end.
+    }
+    this.#close();
+  }
+
+  #setPeerMaximum(maxPduLength: number): void {
+    try {
+      this.#fragment = fragmentLength(maxPduLength, LARGEST_PDU_SENT);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const failure = new AssociationError("protocol", `${this.peer}: ${message}`);
+      void this.abort(message);
+      throw this.#end(failure);
+    }
+  }
+
+  #transportFailed(error: unknown): AssociationError {
+    this.#state = 1;
+    const known = this.#error;
+    this.#close();
+    if (known !== undefined) return known;
+    if (!(error instanceof TransportError)) throw error;
+    const kind = error.kind === "timeout" ? "timeout" : "closed";
+    return this.#end(new AssociationError(kind, error.message, { cause: error }));
+  }
+
+  /** The first reason stands. */
+  #end(error: AssociationError): AssociationError {
+    this.#error ??= error;
+    return this.#error;
+  }
+
+  #startArtim(ms: number): void {
+    this.#stopArtim();
+    this.#artim = setTimeout(() => {
+      if (this.#state === 2) {
+        this.#end(new AssociationError("timeout", `${this.peer}: no association request`));
+      }
+      this.#close();
+    }, ms);
+  }
+
+  #stopArtim(): void {
+    clearTimeout(this.#artim);
+    this.#artim = undefined;
+  }
+
+  #close(): void {
+    this.#stopArtim();
+    this.#state = 1;
+    this.#error ??= new AssociationError("stopped", `${this.peer}: association is over`);
+    this.#transport.close();
+    this.#closed.resolve();
+  }
+}
+
+const RELEASE_RESPONSE = encodeControlPdu({ type: PduType.ReleaseResponse });
+
+const EVENTS: Readonly<Record<(ControlPdu | DataPiece)["type"], Event>> = {
+  [PduType.AssociateRequest]: "associate-request-pdu",
+  [PduType.AssociateAccept]: "associate-accept-pdu",
+  [PduType.AssociateReject]: "associate-reject-pdu",
+  [PduType.Data]: "data-pdu",
+  [PduType.ReleaseRequest]: "release-request-pdu",
+  [PduType.ReleaseResponse]: "release-response-pdu",
+  [PduType.Abort]: "abort-pdu",
+};
+
+function ourUserInformation(maxPduLength: number): UserInformation {
+  return {
+    maxPduLength,
+    implementationClassUid: IMPLEMENTATION_CLASS_UID,
+    implementationVersionName: IMPLEMENTATION_VERSION_NAME,
+    roleSelections: [],
+    sopClassExtended: [],
+    sopClassCommonExtended: [],
+    unknown: [],
+  };
+}
+
+function implementation(user: UserInformation): string {
+  return user.implementationVersionName || user.implementationClassUid;
+}
+
+function defect(state: State, event: string): Error {
+  return new Error(`Defect: event ${event} has no place in Sta${state} (PS3.8 Table 9-10)`);
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { configFrom, parseConfig } from "../../src/config/load.ts";
+import { jsonSchemaText } from "../../src/config/json_schema.ts";
+
+interface Node {
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly items?: Node;
+  readonly oneOf?: readonly Node[];
+}
+
+/** Every key below `node` as the documentation writes it (`destinations[].timeouts.idle`), with its default. */
+function* keysOf(node: Node, path = ""): Generator<[string, unknown]> {
+  for (const part of node.oneOf ?? []) yield* keysOf(part, path);
+  if (node.items !== undefined) yield* keysOf(node.items, `${path}[]`);
+  for (const [key, child] of Object.entries(node.properties ?? {})) {
+    const inner = path === "" ? key : `${path}.${key}`;
+    yield [inner, child.default];
+    yield* keysOf(child, inner);
+  }
+}
+
+const TEXT = await Deno.readTextFile(new URL("../../docs/configuration.md", import.meta.url));
+const ROWS = new Map(
+  Array.from(TEXT.matchAll(/^\| `([^`]+)` +\| (.*) \|$/gm), (row) => [row[1]!, row[2]!]),
+);
+const KEYS = new Map(keysOf(JSON.parse(jsonSchemaText())));
+
+Deno.test("docs/configuration.md has a row for every key, and for none that does not exist", () => {
+  assert.deepEqual([...ROWS.keys()].sort(), [...KEYS.keys()].sort());
+});
+
+Deno.test("docs/configuration.md tells the default that the program uses", () => {
+  for (const [key, usual] of KEYS) {
+    if (usual === undefined || JSON.stringify(usual) === "{}") continue;
+    const column = ROWS.get(key)?.split("|")[1]?.trim();
+    assert.equal(column, `\`${JSON.stringify(usual)}\``, key);
+  }
+});
+
+Deno.test("the examples of docs/configuration.md are configurations the program takes", () => {
+  const examples = Array.from(TEXT.matchAll(/^```json\n(.*?)^```$/gms), (match) => match[1]!);
+  assert.equal(examples.length, 3);
+  const destinations = examples.map((example) =>
+    parseConfig(example, "config.json").destinations.map((each) => each.name)
+  );
+  assert.deepEqual(destinations, [["pacs"], ["pacs", "mammo"], ["archive"]]);
+});
+
+Deno.test("the example values in the table of docs/configuration.md are accepted", () => {
+  const node = { name: "x", host: "h", port: 1, ae_title: "X" };
+  const folder = { type: "directory", name: "y", path: "y" };
+  const route = { destinations: ["x"] };
+  for (const [key, row] of ROWS) {
+    const example = JSON.parse(/`(.*)`/.exec(row.split("|").at(-1)!)![1]!);
+    const [last, parent] = key.split(".").reverse();
+    const part = parent === "timeouts" ? { timeouts: { [last!]: example } } : { [last!]: example };
+    const place = key.split(".")[0];
+    const ofFolder = key.endsWith("].path") || example === "directory";
+    const destinations = place !== "destinations[]"
+      ? [node, folder, { ...node, name: "pacs" }]
+      : ofFolder
+      ? [node, { ...folder, ...part }]
+      : [{ ...node, ...part }];
+    const routes = place === "routes[]" ? [{ ...route, ...part }] : [];
+    const content = { destinations, routes };
+    const short = key === "destinations" ? {} : key === "pacs_host" ? { destinations: [node] } : {};
+    configFrom(place?.endsWith("[]") ? content : { ...content, ...part, ...short }, Deno.cwd());
+  }
+});
