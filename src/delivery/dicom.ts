@@ -37,6 +37,7 @@ const HOT_MS = 60_000;
 export class DicomDestination implements Destination {
   readonly name: string;
   readonly description: string;
+  readonly deed = "Instance forwarded";
   readonly sessions: number;
   readonly batch = 16;
   readonly idleMs: number;

@@ -30,6 +30,7 @@ const MOST_NAMESAKES = 99;
 export class DirectoryDestination implements Destination, Session {
   readonly name: string;
   readonly description: string;
+  readonly deed = "Instance archived";
   readonly sessions = 1;
   readonly batch = 64;
   readonly idleMs = 1000;

@@ -79,6 +79,8 @@ export class LaneGroup {
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #health: Health = FRESH;
+  /** Entries that still want this destination, those being attempted included. */
+  #waiting = 0;
   #delivered = 0;
   #failed = 0;
   #lastAnswer = "";
@@ -100,7 +102,7 @@ export class LaneGroup {
       name: this.name,
       description: this.#destination.description,
       health: this.#health,
-      waiting: this.#line.length,
+      waiting: this.#waiting,
       sessions: this.#lanes.size,
       delivered: this.#delivered,
       failed: this.#failed,
@@ -111,6 +113,7 @@ export class LaneGroup {
   /** Entries for this destination, in the order they are to go. */
   add(entries: readonly Entry[]): void {
     for (const entry of entries) this.#line.push(entry);
+    this.#waiting += entries.length;
     this.#wake();
   }
 
@@ -213,7 +216,7 @@ export class LaneGroup {
           if (signal.aborted) return;
           this.#destinationFailed(error);
         } finally {
-          this.#line.putBack(undone.filter((entry) => entry.waitsFor(this.name)));
+          this.#line.putBack(undone.filter((entry) => this.#isWanted(entry)));
         }
         if (undone.length > 0 || lane.session?.usable === false) {
           await lane.session?.close();
@@ -230,7 +233,14 @@ export class LaneGroup {
   #takeBatch(): Entry[] {
     const share = Math.ceil(this.#line.ready / Math.max(1, this.#lanes.size));
     const wanted = this.#health.state === "up" ? Math.min(this.#destination.batch, share) : 1;
-    return this.#line.take(wanted).filter((entry) => entry.waitsFor(this.name));
+    return this.#line.take(wanted).filter((entry) => this.#isWanted(entry));
+  }
+
+  /** False where the entry left the queue by another destination's doing (damaged) or a person's: then it is over here, too. */
+  #isWanted(entry: Entry): boolean {
+    const wanted = entry.waitsFor(this.name);
+    if (!wanted) this.#over(entry);
+    return wanted;
   }
 
   /** Attempts a batch. `undone` is what was not attempted, or could not go this way. */
@@ -306,7 +316,7 @@ export class LaneGroup {
         this.#setHealth(onMisconfigured(this.#health, outcome.reason, this.#now()));
         return;
       case "corrupt":
-        this.#troubles.delete(entry);
+        this.#over(entry);
         log.error("Stored instance is damaged and set aside in corrupt/: {reason}", {
           reason: outcome.reason,
           destination: this.name,
@@ -314,7 +324,7 @@ export class LaneGroup {
         spool.setAside(entry, outcome.reason);
         return;
       case "gone":
-        this.#troubles.delete(entry);
+        this.#over(entry);
         log.warn("Instance is no longer in the spool: removed by hand", { entry: entry.base });
         return;
       case "reopen":
@@ -322,8 +332,14 @@ export class LaneGroup {
     }
   }
 
-  #deliveredOne(entry: Entry, answer: string, warning: boolean): void {
+  /** An entry needs nothing more of this destination. */
+  #over(entry: Entry): void {
     this.#troubles.delete(entry);
+    this.#waiting--;
+  }
+
+  #deliveredOne(entry: Entry, answer: string, warning: boolean): void {
+    this.#over(entry);
     this.#delivered++;
     this.#lastAnswer = answer;
     this.#setting.spool.delivered(entry, this.name);
@@ -331,9 +347,15 @@ export class LaneGroup {
     this.#setHealth(onSuccess(before, this.#destination.sessions));
     // Room for one more session, perhaps.
     if (this.#health !== before) this.#wake();
-    const properties = { destination: this.name, entry: entry.base, answer };
-    if (warning) log.warn("Instance forwarded, with a warning", properties);
-    else log.info("Instance forwarded", properties);
+    const { deed } = this.#destination;
+    const properties = {
+      destination: this.name,
+      sop: entry.sopInstanceUid,
+      answer,
+      entry: entry.base,
+    };
+    if (warning) log.warn(`${deed}, with a warning`, properties);
+    else log.info(deed, properties);
   }
 
   /** An instance was not taken: its own count, the destination's health, and what follows. */
@@ -357,20 +379,21 @@ export class LaneGroup {
     const { retryAttempts } = this.#destination;
     const next = afterTrouble(kind, trouble.counts, retryAttempts, othersPass, backOff, random());
     if (next.kind === "again") {
-      if (!entry.waitsFor(this.name)) return;
+      if (!this.#isWanted(entry)) return;
       this.#line.delay(entry, now + next.delayMs);
       // While the destination is down, its own lines say so; one for each attempt would say nothing more.
       if (this.#health.state !== "up") return;
       log.warn("Instance not taken, will be tried again: {reason}", {
         reason,
         destination: this.name,
+        sop: entry.sopInstanceUid,
         entry: entry.base,
         tries: trouble.counts[kind],
         inSeconds: Math.round(next.delayMs / 1000),
       });
       return;
     }
-    this.#troubles.delete(entry);
+    this.#over(entry);
     this.#failed++;
     await spool.fail(entry, this.name, {
       kind: "refused",
@@ -381,6 +404,7 @@ export class LaneGroup {
     log.error("Instance given up and kept in failed/: {reason}", {
       reason,
       destination: this.name,
+      sop: entry.sopInstanceUid,
       entry: entry.base,
       tries: trouble.counts[kind],
     });
@@ -414,7 +438,7 @@ export class LaneGroup {
           destination: this.name,
           at: this.#destination.description,
           afterSeconds: Math.round((now - before.since) / 1000),
-          waiting: this.#line.length,
+          waiting: this.#waiting,
         });
         this.#setting.changed();
       }
@@ -427,7 +451,7 @@ export class LaneGroup {
       destination: this.name,
       at: this.#destination.description,
       reason: next.reason,
-      waiting: this.#line.length,
+      waiting: this.#waiting,
       attempts: next.attempts,
       nextInSeconds: Math.round((next.nextAt - now) / 1000),
     };

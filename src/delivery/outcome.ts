@@ -66,6 +66,8 @@ export interface Destination {
   readonly name: string;
   /** For people: `PACS at 10.0.0.1:104`. */
   readonly description: string;
+  /** What the log calls a delivery: `Instance forwarded`. */
+  readonly deed: string;
   /** Sessions at a time. */
   readonly sessions: number;
   /** Instances handed over at a time. */

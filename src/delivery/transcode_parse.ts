@@ -49,7 +49,7 @@ const ITEM_END = 0xfffee00d;
 const SEQUENCE_END = 0xfffee0dd;
 const UNDEFINED = 0xffffffff;
 
-const MAX_ELEMENTS = 1_000_000;
+const MAX_ELEMENTS = 500_000;
 const MAX_DEPTH = 32;
 
 /** VRs with a 32-bit length behind two reserved bytes (PS3.5 Table 7.1-1). */
@@ -147,7 +147,7 @@ class Parser {
     }
     const common = { tag, start, valueStart, undefinedLength: true };
     if (this.#explicitVr && vr === "UN") {
-      // PS3.5 §6.2.2, note 2 of Table 7.1-1: the content is Implicit VR Little Endian whatever surrounds it.
+      // PS3.5 §6.2.2: the content is Implicit VR Little Endian whatever surrounds it.
       const inner = new Parser(this.#bytes, { explicitVr: false, littleEndian: true });
       inner.#count = this.#count;
       const { end } = inner.#sequence(valueStart, limit, true, depth);

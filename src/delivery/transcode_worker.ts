@@ -74,6 +74,8 @@ function sentence(request: TranscodeRequest, error: unknown): string {
     ? detail
     : error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied
     ? `its file cannot be read (${detail})`
+    : error instanceof WebAssembly.RuntimeError
+    ? `the decoder gave up on its compressed image, which may be damaged (${detail})`
     : `the decoder failed (${detail})`;
   return `The instance cannot be converted from ${names}: ${why}.`;
 }

@@ -25,7 +25,7 @@ import { route } from "../routing/routing.ts";
 import type { Entry } from "../spool/entry.ts";
 import { hashStudy } from "../spool/entry_name.ts";
 import { UNROUTED } from "../spool/failed.ts";
-import type { IncomingInstance } from "../spool/incoming.ts";
+import type { Committed, IncomingInstance } from "../spool/incoming.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Association } from "../ul/association.ts";
 
@@ -142,7 +142,7 @@ export class StoreService {
       afterAnswer: () => {
         const waiting = destinations.length === 0 ? [UNROUTED] : destinations;
         const entry = this.#spool.enqueue(instance, waiting);
-        this.#logReceived(association, request, header, instance.length, waiting);
+        this.#logReceived(association, request, header, instance, waiting);
         this.#queued(entry);
       },
     };
@@ -187,7 +187,7 @@ export class StoreService {
     association: Association,
     request: StoreRequest,
     header: HeaderReader,
-    bytes: number,
+    committed: Committed,
     destinations: readonly string[],
   ): void {
     const { identification } = header;
@@ -204,13 +204,16 @@ export class StoreService {
         ? {
           patient: identification.patientId,
           study: identification.studyInstanceUid,
-          accession: identification.accessionNumber,
+          ...(identification.accessionNumber === ""
+            ? {}
+            : { accession: identification.accessionNumber }),
         }
         : {}),
       modality: identification.modality,
       syntax: transferSyntaxName(request.context.transferSyntax),
-      bytes,
+      bytes: committed.length,
       for: destinations.join(","),
+      entry: committed.base,
     });
   }
 }

@@ -15,6 +15,8 @@ export class Entry {
   path: string;
   /** False once it has left the queue: delivered everywhere, given up, corrupt or removed by hand. */
   queued = true;
+  /** Known once the file has been opened; for the log. */
+  sopInstanceUid = "";
   /** True where an earlier process may have sent it without hearing the answer. */
   readonly uncertain: boolean;
 

@@ -124,7 +124,8 @@ export const realFileSystem: FileSystem = {
     try {
       const { bavail, bsize } = statfsSync(path);
       return bavail * bsize;
-    } catch {
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
       // A file system without the figure is treated as having room; a full one still shows in the write's own error.
       return undefined;
     }

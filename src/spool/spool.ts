@@ -243,7 +243,9 @@ export class Spool implements IncomingOwner {
   openEntry(entry: Entry, hot: boolean): StoredInstance | undefined {
     for (let attempt = 0;; attempt++) {
       try {
-        return StoredInstance.open(this.#files, entry.path, hot);
+        const instance = StoredInstance.open(this.#files, entry.path, hot);
+        entry.sopInstanceUid = instance.meta.sopInstanceUid;
+        return instance;
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;
         if (!this.#findAgain(entry)) return undefined;

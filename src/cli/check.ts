@@ -1,0 +1,56 @@
+/*
+ * `check`: is the configuration in order, and what does it come to.
+ */
+
+import type { Config, DestinationConfig } from "../config/load.ts";
+import { ExitCode } from "./exit_code.ts";
+import { formatBytes, printJson, printLine } from "./terminal.ts";
+
+/** Runs `check` on a configuration that has loaded: prints what it means. */
+export function checkCommand(config: Config, json: boolean): ExitCode {
+  if (json) {
+    printJson({ ok: true, config });
+    return ExitCode.Ok;
+  }
+  printLine(`${config.file ?? "The configuration"} is in order.`);
+  printLine();
+  printLine(`Receives as   ${config.localAeTitle}, ${config.localHost} port ${config.localPort}`);
+  printLine(`From          ${whoMaySend(config)}`);
+  printLine(`Spool         ${config.spoolDir}`);
+  printLine(`Logs          ${config.logDir}, kept for ${config.logRetentionDays} days`);
+  printLine(`Keeps free    ${formatBytes(config.minimumFreeSpace)}`);
+  for (const destination of config.destinations) {
+    printLine(`Forwards to   ${destination.name}: ${describe(destination)}`);
+  }
+  printLine(
+    `Which         ${
+      config.routes.length === 0
+        ? "everything, to all of them"
+        : `by ${config.routes.length} routes, the first that matches`
+    }`,
+  );
+  printLine(
+    `When          ${
+      config.forwardImmediately
+        ? "at once"
+        : `when a study has been quiet for ${config.studyQuietMs / 1000} s`
+    }`,
+  );
+  return ExitCode.Ok;
+}
+
+function whoMaySend(config: Config): string {
+  const callers = config.allowedCallingAeTitles.join(", ") || "any AE title";
+  const hosts = config.allowedHosts.join(", ") || "any address";
+  const called = config.requireCalledAeTitle
+    ? `calling us ${config.localAeTitle}`
+    : "whatever they call us";
+  return `${callers}, ${hosts}, ${called}`;
+}
+
+function describe(destination: DestinationConfig): string {
+  if (destination.type === "directory") return `folder ${destination.path}`;
+  const { aeTitle, host, port, callingAeTitle, associations } = destination;
+  const as = callingAeTitle === "*" ? "under the sender's AE title" : `as ${callingAeTitle}`;
+  return `${aeTitle} at ${host} port ${port}, ${as}, up to ${associations} associations`;
+}

@@ -1,0 +1,272 @@
+/*
+ * The command line: words to verbs, verbs to exit codes.
+ *
+ * Owns the options and the help. Each verb's work is in a file of its own; no verb ends the process by itself.
+ */
+
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { dirname, join } from "node:path";
+import { type Config, ConfigError, loadConfig } from "../config/load.ts";
+import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
+import { checkCommand } from "./check.ts";
+import { demoCommand } from "./demo.ts";
+import { echoCommand } from "./echo.ts";
+import { ExitCode } from "./exit_code.ts";
+import type { Node } from "./explain.ts";
+import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
+import { onStopSignal, runCommand } from "./run.ts";
+import { sendCommand } from "./send.ts";
+import { statusCommand } from "./status.ts";
+import { printJson, warnLine } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+const EXIT_CODES = `
+Exit codes:
+  0  done
+  1  something failed; the message says what
+  2  the command line or the configuration is wrong
+  3  the port cannot be had
+  4  the spool cannot be used`;
+
+interface Common {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * Runs the program.
+ *
+ * @param args the command line without the program's name
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  let code: number = ExitCode.Ok;
+  const program = build((result) => code = result);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
+    }
+    if (error instanceof ConfigError) {
+      if (args.includes("--json")) {
+        const faults = error.faults.map(({ path, wanted }) => ({ path, wanted }));
+        printJson({ ok: false, error: error.message, faults });
+      } else warnLine(error.message);
+      return ExitCode.Usage;
+    }
+    throw error;
+  }
+}
+
+function build(finish: (code: number) => void): Command {
+  const program = new Command("dicomforwarder")
+    .description(
+      "Receives DICOM images, keeps them safe, and forwards them until they arrive.\n" +
+        "Without a command it runs the forwarder.",
+    )
+    .version(`${VERSION} (${IMPLEMENTATION_VERSION_NAME})`, "-V, --version")
+    .helpOption("-h, --help", "show this help")
+    .addHelpText("after", EXIT_CODES)
+    .showHelpAfterError("(--help shows what there is)")
+    .exitOverride();
+  withConfig(program).action(async (options: Common) => {
+    finish(await runCommand(await load(options)));
+  });
+  const verb = (name: string, description: string) => {
+    const command = program.command(name).description(description).helpOption(
+      "-h, --help",
+      "show this help",
+    );
+    return command.exitOverride();
+  };
+  /** `--config` may stand before the verb or behind it. */
+  const common = (options: Common): Common => ({ ...program.opts<Common>(), ...options });
+
+  withConfig(verb("check", "check the configuration and say what it means"))
+    .option("--json", "as JSON")
+    .action(async (options: Common) => {
+      const { json = false } = options;
+      finish(checkCommand(await load(common(options)), json));
+    });
+
+  withConfig(verb("echo", "test the connection to a destination, or to all of them"))
+    .argument("[destination]", "its name in the configuration")
+    .option("--json", "as JSON")
+    .action(async (destination: string | undefined, options: Common) => {
+      const config = await load(common(options));
+      await untilStopped(async (signal) =>
+        finish(await echoCommand(config, destination, options.json ?? false, signal))
+      );
+    });
+
+  withConfig(verb("send", "send DICOM files and folders to a node"))
+    .argument("<files...>", "files and folders")
+    .option("--to <destination>", "a destination of the configuration")
+    .option("--host <host>", "any other node")
+    .option("--port <port>", "its port", portNumber, 104)
+    .option("--aet <title>", "its AE title", "ANY-SCP")
+    .option("--calling <title>", "our AE title", "DICOMFORWARDER")
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nWithout --to and --host the files go to the forwarder itself.")
+    .action(async (files: string[], options: Common & SendOptions) => {
+      const node = await sendTarget(options, common(options));
+      if (node === undefined) return finish(ExitCode.Usage);
+      await untilStopped(async (signal) =>
+        finish(await sendCommand(files, node, options.json ?? false, signal))
+      );
+    });
+
+  withConfig(verb("status", "show how the forwarder is and what waits"))
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
+    .action(async (options: Common) => {
+      finish(statusCommand(await load(common(options)), options.json ?? false));
+    });
+
+  addQueue(verb("queue", "see and mend what waits and what failed"), common, finish);
+
+  verb("demo", "show the forwarder at work with a PACS of its own and a generated study")
+    .option("--once", "end when the study has arrived")
+    .option("--instances <count>", "images in the study", wholeNumber, 100)
+    .option("--dir <folder>", "where its files go; emptied first", ".demo")
+    .action(async (options: { once?: boolean; instances: number; dir: string }) => {
+      const { once = false, instances, dir } = options;
+      finish(await demoCommand({ directory: dir, instances, once }));
+    });
+  return program;
+}
+
+function addQueue(
+  queue: Command,
+  common: (options: Common) => Common,
+  finish: (code: number) => void,
+): void {
+  type Options = Common & { destination?: string; failed?: boolean; queued?: boolean };
+  const selection = (ids: readonly string[], options: Options): Selection => ({
+    ids,
+    destination: options.destination,
+    state: options.failed === true ? "failed" : options.queued === true ? "queued" : undefined,
+  });
+  const sub = (name: string, description: string) =>
+    withConfig(queue.command(name).description(description).exitOverride())
+      .helpOption("-h, --help", "show this help")
+      .option("--destination <name>", "only of this destination")
+      .option("--json", "as JSON");
+
+  sub("list", "list what waits and what failed, oldest first")
+    .option("--failed", "only what failed")
+    .option("--queued", "only what waits")
+    .option("--details", "with patient, study and instance, read from each file")
+    .option("--limit <count>", "at most so many", wholeNumber, 100)
+    .action(async (options: Options & { details?: boolean; limit: number }) => {
+      const { json = false, details = false, limit } = options;
+      const config = await load(common(options));
+      finish(await listCommand(config, selection([], options), { json, details, limit }));
+    });
+
+  sub("retry", "put failed instances back into the queue")
+    .argument("[ids...]", "as `queue list` shows them")
+    .option("--all", "all that failed")
+    .action(async (ids: string[], options: Options & { all?: boolean }) => {
+      if (!named(ids, options)) return finish(ExitCode.Usage);
+      const config = await load(common(options));
+      finish(retryCommand(config, selection(ids, options), options.json ?? false));
+    });
+
+  sub("remove", "delete instances for good, undelivered")
+    .argument("[ids...]", "as `queue list` shows them")
+    .option("--failed", "only what failed")
+    .option("--queued", "only what waits")
+    .option("--all", "everything")
+    .option("--yes", "do not ask")
+    .action(async (ids: string[], options: Options & { all?: boolean; yes?: boolean }) => {
+      if (!named(ids, options)) return finish(ExitCode.Usage);
+      const { json = false, yes = false } = options;
+      finish(removeCommand(await load(common(options)), selection(ids, options), { json, yes }));
+    });
+}
+
+/** Nothing named must not mean everything. */
+function named(ids: readonly string[], options: { all?: boolean; destination?: string }): boolean {
+  if (ids.length > 0 || options.all === true || options.destination !== undefined) return true;
+  warnLine("Say which: ids, --destination NAME, or --all.");
+  return false;
+}
+
+function withConfig(command: Command): Command {
+  return command.option("-c, --config <file>", "the configuration (default: config.json)");
+}
+
+/** `config.json` here, else beside the program. */
+async function load(options: Common): Promise<Config> {
+  if (options.config !== undefined) return await loadConfig(options.config);
+  const beside = join(dirname(Deno.execPath()), "config.json");
+  for (const path of ["config.json", beside]) {
+    try {
+      await Deno.stat(path);
+      return await loadConfig(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  throw new ConfigError(
+    `There is no config.json here (${Deno.cwd()}) nor beside the program: say --config FILE.`,
+  );
+}
+
+interface SendOptions {
+  readonly to?: string;
+  readonly host?: string;
+  readonly port: number;
+  readonly aet: string;
+  readonly calling: string;
+}
+
+async function sendTarget(options: SendOptions, common: Common): Promise<Node | undefined> {
+  const { host, port, aet: aeTitle, calling: callingAeTitle } = options;
+  if (host !== undefined) return { host, port, aeTitle, callingAeTitle };
+  const config = await load(common);
+  if (options.to === undefined) {
+    const any = config.localHost === "0.0.0.0" || config.localHost === "::";
+    return {
+      host: any ? "127.0.0.1" : config.localHost,
+      port: config.localPort,
+      aeTitle: config.localAeTitle,
+      callingAeTitle,
+    };
+  }
+  const found = config.destinations.find((one) => one.name === options.to);
+  if (found?.type !== "dicom") {
+    warnLine(`The configuration has no DICOM destination ${options.to}.`);
+    return undefined;
+  }
+  const calling = found.callingAeTitle === "*" ? callingAeTitle : found.callingAeTitle;
+  return { host: found.host, port: found.port, aeTitle: found.aeTitle, callingAeTitle: calling };
+}
+
+/** Runs work that Ctrl-C may end. */
+async function untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const stopListening = onStopSignal(() => stop.abort());
+  try {
+    await work(stop.signal);
+  } finally {
+    stopListening();
+  }
+}
+
+function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65_535) throw new InvalidArgumentError("1 to 65535 is wanted.");
+  return port;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError("A whole number from 1 is wanted.");
+  }
+  return value;
+}

@@ -1,0 +1,133 @@
+/*
+ * `queue list`, `queue retry`, `queue remove`: what waits and what failed, and what a person does about it.
+ */
+
+import type { Config } from "../config/load.ts";
+import { escapeText } from "../log.ts";
+import { realFileSystem } from "../spool/file_system.ts";
+import { listItems, type QueueItem, removeItem, retryItem } from "../spool/inspect.ts";
+import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import { ExitCode } from "./exit_code.ts";
+import { formatDuration, printJson, printLine, table, warnLine } from "./terminal.ts";
+
+/** Which items a command is about. */
+export interface Selection {
+  /** Ids; empty for no limit. */
+  readonly ids: readonly string[];
+  readonly destination: string | undefined;
+  readonly state: "queued" | "failed" | undefined;
+}
+
+/** The items of a spool that a selection names, oldest first. */
+export function selectItems(config: Config, selection: Selection): QueueItem[] {
+  const ids = new Set(selection.ids);
+  return [...listItems(realFileSystem, config.spoolDir)].filter((item) =>
+    (ids.size === 0 || ids.has(item.id)) &&
+    (selection.destination === undefined || item.destination === selection.destination) &&
+    (selection.state === undefined || item.state === selection.state)
+  ).sort((a, b) => a.receivedMs - b.receivedMs);
+}
+
+/** What is in an item's file, for a person. */
+async function details(item: QueueItem): Promise<Record<string, string>> {
+  try {
+    const instance = StoredInstance.open(realFileSystem, item.path);
+    try {
+      const { identification } = await instance.identify();
+      return {
+        patientId: identification.patientId,
+        studyInstanceUid: identification.studyInstanceUid,
+        accessionNumber: identification.accessionNumber,
+        modality: identification.modality,
+        sopInstanceUid: instance.meta.sopInstanceUid,
+        from: instance.meta.sourceAeTitle,
+      };
+    } finally {
+      instance.close();
+    }
+  } catch (error) {
+    if (error instanceof CorruptError) return { damaged: error.message };
+    // Delivered between the listing and now.
+    if (error instanceof Deno.errors.NotFound) return { gone: "delivered meanwhile" };
+    throw error;
+  }
+}
+
+/** Runs `queue list`. */
+export async function listCommand(
+  config: Config,
+  selection: Selection,
+  options: { readonly json: boolean; readonly limit: number; readonly details: boolean },
+): Promise<ExitCode> {
+  const items = selectItems(config, selection);
+  const shown = items.slice(0, options.limit);
+  const now = Date.now();
+  if (options.json) {
+    const rows = [];
+    for (const item of shown) {
+      rows.push({
+        ...item,
+        received: new Date(item.receivedMs).toISOString(),
+        ...(options.details ? await details(item) : {}),
+      });
+    }
+    printJson({ total: items.length, items: rows });
+    return ExitCode.Ok;
+  }
+  const rows = [["state", "destination", "age", "tries", "id", "reason"]];
+  for (const item of shown) {
+    rows.push([
+      item.state,
+      item.destination,
+      formatDuration(now - item.receivedMs),
+      String(item.tries),
+      item.id,
+      escapeText(item.reason ?? ""),
+    ]);
+    if (!options.details) continue;
+    const known = Object.entries(await details(item)).map(([key, value]) =>
+      `${key}=${escapeText(value)}`
+    );
+    rows.push(["", "", "", "", "", known.join("  ")]);
+  }
+  for (const line of table(rows)) printLine(line.trimEnd());
+  if (items.length > shown.length) {
+    printLine(`... and ${items.length - shown.length} more (--limit shows them)`);
+  }
+  printLine(`${items.length} in all.`);
+  return ExitCode.Ok;
+}
+
+/** Runs `queue retry`: puts failed instances back. */
+export function retryCommand(config: Config, selection: Selection, json: boolean): ExitCode {
+  const items = selectItems(config, { ...selection, state: "failed" });
+  for (const item of items) retryItem(realFileSystem, config.spoolDir, item);
+  if (json) printJson({ putBack: items.length });
+  else printLine(`${items.length} put back; a running forwarder takes them within a second.`);
+  return items.length === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+}
+
+/** Runs `queue remove`: deletes for good what a person names, after asking. */
+export function removeCommand(
+  config: Config,
+  selection: Selection,
+  options: { readonly json: boolean; readonly yes: boolean },
+): ExitCode {
+  const items = selectItems(config, selection);
+  if (items.length === 0) {
+    if (options.json) printJson({ removed: 0 });
+    else printLine("Nothing in the spool matches.");
+    return selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+  }
+  if (!options.yes) {
+    if (!Deno.stdin.isTerminal()) {
+      warnLine(`This would delete ${items.length} for good: say --yes to mean it.`);
+      return ExitCode.Usage;
+    }
+    if (!confirm(`Delete ${items.length} for good, undelivered?`)) return ExitCode.Failed;
+  }
+  for (const item of items) removeItem(realFileSystem, item);
+  if (options.json) printJson({ removed: items.length });
+  else printLine(`${items.length} removed.`);
+  return ExitCode.Ok;
+}

@@ -1,0 +1,125 @@
+/*
+ * `status`: how the forwarder is, in one look: running or not, what waits where and since when, what needs a person.
+ *
+ * Reads the spool, daemon running or not. Only a running daemon knows how its destinations are; it leaves that in
+ * `health.json`.
+ */
+
+import { join } from "node:path";
+import type { Config } from "../config/load.ts";
+import { escapeText } from "../log.ts";
+import { type FileSystem, realFileSystem } from "../spool/file_system.ts";
+import { countCorrupt, countRetry, listItems } from "../spool/inspect.ts";
+import { spoolIsLocked } from "../spool/lock.ts";
+import { ExitCode } from "./exit_code.ts";
+import { formatBytes, formatDuration, printJson, printLine, table } from "./terminal.ts";
+
+interface DestinationStatus {
+  readonly name: string;
+  queued: number;
+  failed: number;
+  /** Age of the oldest that waits, in ms; null where nothing does. */
+  oldestMs: number | null;
+  /** As the running daemon last told it. */
+  health: string;
+}
+
+interface Status {
+  readonly running: boolean;
+  readonly freeBytes: number | null;
+  readonly corrupt: number;
+  readonly putBack: number;
+  readonly destinations: readonly DestinationStatus[];
+}
+
+/** Gathers the status. */
+export function gatherStatus(config: Config, files: FileSystem, now: number): Status {
+  const running = spoolIsLocked(config.spoolDir);
+  const told = running ? readHealth(config.spoolDir, now) : new Map<string, string>();
+  const byName = new Map<string, DestinationStatus>();
+  const destination = (name: string) => {
+    let found = byName.get(name);
+    if (found === undefined) {
+      const health = told.get(name) ?? (running ? "" : "not running");
+      found = { name, queued: 0, failed: 0, oldestMs: null, health };
+      byName.set(name, found);
+    }
+    return found;
+  };
+  for (const { name } of config.destinations) destination(name);
+  for (const item of listItems(files, config.spoolDir)) {
+    const one = destination(item.destination);
+    if (item.state === "failed") one.failed++;
+    else {
+      one.queued++;
+      one.oldestMs = Math.max(one.oldestMs ?? 0, now - item.receivedMs);
+    }
+  }
+  return {
+    running,
+    freeBytes: files.exists(config.spoolDir) ? files.freeBytes(config.spoolDir) ?? null : null,
+    corrupt: countCorrupt(files, config.spoolDir),
+    putBack: countRetry(files, config.spoolDir),
+    destinations: [...byName.values()],
+  };
+}
+
+function readHealth(spoolDir: string, now: number): Map<string, string> {
+  const told = new Map<string, string>();
+  let value: unknown;
+  try {
+    value = JSON.parse(Deno.readTextFileSync(join(spoolDir, "health.json")));
+  } catch (error) {
+    // Being written anew, or not yet there: the table then shows none.
+    if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return told;
+    throw error;
+  }
+  const { destinations } = value as { destinations?: unknown };
+  if (!Array.isArray(destinations)) return told;
+  for (const { name, health } of destinations) told.set(String(name), healthInWords(health, now));
+  return told;
+}
+
+function healthInWords(
+  health: { state: string; since?: number; reason?: string },
+  now: number,
+): string {
+  if (health.state === "up") return "ok";
+  const since = formatDuration(now - (health.since ?? now));
+  const state = health.state === "down" ? "DOWN" : "WRONGLY CONFIGURED";
+  return `${state} for ${since}: ${escapeText(health.reason ?? "")}`;
+}
+
+/** Runs `status`. The exit code is 1 where the forwarder does not run. */
+export function statusCommand(config: Config, json: boolean): ExitCode {
+  const status = gatherStatus(config, realFileSystem, Date.now());
+  if (json) printJson(status);
+  else print(status, config);
+  return status.running ? ExitCode.Ok : ExitCode.Failed;
+}
+
+function print(status: Status, config: Config): void {
+  printLine(`Forwarder   ${status.running ? "running" : "NOT RUNNING"}`);
+  printLine(`Spool       ${config.spoolDir}`);
+  if (status.freeBytes !== null) {
+    const low = status.freeBytes < config.minimumFreeSpace
+      ? "  TOO LITTLE: nothing new is accepted (minimum_free_space)"
+      : "";
+    printLine(`Free space  ${formatBytes(status.freeBytes)}${low}`);
+  }
+  if (status.corrupt > 0) {
+    printLine(`CORRUPT     ${status.corrupt} damaged files in ${join(config.spoolDir, "corrupt")}`);
+  }
+  if (status.putBack > 0) printLine(`Put back    ${status.putBack}, not yet in the queue`);
+  printLine();
+  const rows = status.destinations.map((one) => [
+    one.name,
+    String(one.queued),
+    one.oldestMs === null ? "-" : formatDuration(one.oldestMs),
+    String(one.failed),
+    one.health,
+  ]);
+  for (const line of table([["destination", "queued", "oldest", "failed", "state"], ...rows])) {
+    printLine(line);
+  }
+}
