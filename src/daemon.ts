@@ -186,7 +186,9 @@ class RunningDaemon implements Daemon {
   #destination(config: DestinationConfig): Destination {
     return config.type === "dicom"
       ? new DicomDestination(config, this.#spool, this.#transcoder, () => this.#clock.now())
-      : new DirectoryDestination(config, this.#spool, this.#files);
+      : new DirectoryDestination(config, this.#spool, this.#files, {
+        tellPaths: this.#config.logPatientInfo,
+      });
   }
 
   /** Routing is pure, so what was routed before a crash is simply routed again. */

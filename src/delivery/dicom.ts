@@ -38,6 +38,7 @@ export class DicomDestination implements Destination {
   readonly name: string;
   readonly description: string;
   readonly deed = "Instance forwarded";
+  readonly waitsForStudy = true;
   readonly sessions: number;
   readonly batch = 16;
   readonly idleMs: number;

@@ -31,6 +31,7 @@ export class DirectoryDestination implements Destination, Session {
   readonly name: string;
   readonly description: string;
   readonly deed = "Instance archived";
+  readonly waitsForStudy = false;
   readonly sessions = 1;
   readonly batch = 64;
   readonly idleMs = 1000;
@@ -39,16 +40,24 @@ export class DirectoryDestination implements Destination, Session {
   readonly #path: string;
   readonly #spool: Spool;
   readonly #files: FileSystem;
+  /** Whether paths may be told: their folders are named after patients and studies. */
+  readonly #tellPaths: boolean;
   /** False once the file system has shown that it links nothing from the spool. */
   #links = true;
 
-  constructor(config: DirectoryDestinationConfig, spool: Spool, files: FileSystem) {
+  constructor(
+    config: DirectoryDestinationConfig,
+    spool: Spool,
+    files: FileSystem,
+    options: { readonly tellPaths: boolean },
+  ) {
     this.name = config.name;
     this.description = config.path;
     this.retryAttempts = config.retryAttempts;
     this.#path = config.path;
     this.#spool = spool;
     this.#files = files;
+    this.#tellPaths = options.tellPaths;
   }
 
   open(): Promise<Session> {
@@ -75,7 +84,9 @@ export class DirectoryDestination implements Destination, Session {
       for (const directory of toSync) await this.#files.syncDirectory(directory);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      throw new DestinationError("unreachable", `Cannot write to ${this.#path}: ${message}`, error);
+      // Behind the system's words the runtime names the paths.
+      const told = this.#tellPaths ? message : message.replace(/(\(os error \d+\)).*/s, "$1");
+      throw new DestinationError("unreachable", `Cannot write to ${this.#path}: ${told}`);
     }
     for (const [entry, outcome] of done) report(entry, outcome);
   }
@@ -98,15 +109,19 @@ export class DirectoryDestination implements Destination, Session {
           if (!this.#isSame(instance, path)) continue;
           // Its name may not be on the disk yet, if an earlier attempt ended before the sync.
           toSync.add(dirname(path));
-          return stored(path, "was there already", false);
+          return this.#stored(path, "was there already", false);
         }
         await this.#putThere(instance.path, path);
         toSync.add(dirname(path));
         return namesake === 1
-          ? stored(path, "stored", false)
-          : stored(path, "stored beside another instance of the same UID", true);
+          ? this.#stored(path, "stored", false)
+          : this.#stored(path, "stored beside another instance of the same UID", true);
       }
-      return { kind: "refused", reason: `${MOST_NAMESAKES} different files named ${target} exist` };
+      const name = this.#tellPaths ? target : "this one's";
+      return {
+        kind: "refused",
+        reason: `${MOST_NAMESAKES} different files of the name ${name} exist`,
+      };
     } finally {
       instance.close();
     }
@@ -151,6 +166,11 @@ export class DirectoryDestination implements Destination, Session {
     this.#files.rename(part, to);
   }
 
+  #stored(path: string, answer: string, warning: boolean): Outcome {
+    const where = this.#tellPaths ? `${answer} as ${path}` : answer;
+    return { kind: "delivered", answer: where, warning };
+  }
+
   /** By the commit records: same length, same checksum. */
   #isSame(instance: StoredInstance, path: string): boolean {
     try {
@@ -163,10 +183,6 @@ export class DirectoryDestination implements Destination, Session {
       throw error;
     }
   }
-}
-
-function stored(path: string, answer: string, warning: boolean): Outcome {
-  return { kind: "delivered", answer: `${answer} as ${path}`, warning };
 }
 
 /** Another volume, or a file system without hard links: reasons that will not pass. */

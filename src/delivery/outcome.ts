@@ -68,6 +68,8 @@ export interface Destination {
   readonly description: string;
   /** What the log calls a delivery: `Instance forwarded`. */
   readonly deed: string;
+  /** Whether it gets a study only when that is quiet, where studies are held back. */
+  readonly waitsForStudy: boolean;
   /** Sessions at a time. */
   readonly sessions: number;
   /** Instances handed over at a time. */

@@ -20,25 +20,34 @@ export interface SchedulerOptions extends DeliverySetting {
 
 export class Scheduler {
   readonly #groups = new Map<string, LaneGroup>();
+  /** Destinations that get a study only when it is quiet. */
+  readonly #patient = new Set<string>();
   readonly #hold: StudyHold | undefined;
 
   constructor(destinations: readonly Destination[], options: SchedulerOptions) {
     for (const destination of destinations) {
       this.#groups.set(destination.name, new LaneGroup(destination, options));
+      if (destination.waitsForStudy) this.#patient.add(destination.name);
     }
     if (!options.forwardImmediately) {
       this.#hold = new StudyHold(
         options.studyQuietMs,
         options.clock,
-        (entries) => this.#distribute(entries),
+        (entries) => this.#distribute(entries, (name) => this.#patient.has(name)),
       );
     }
   }
 
   /** Instances that entered the queue, in the order they are to go. */
   add(entries: readonly Entry[]): void {
-    if (this.#hold === undefined) this.#distribute(entries);
-    else for (const entry of entries) this.#hold.add(entry);
+    if (this.#hold === undefined) {
+      this.#distribute(entries, () => true);
+      return;
+    }
+    this.#distribute(entries, (name) => !this.#patient.has(name));
+    for (const entry of entries) {
+      if (entry.waiting.some((one) => this.#patient.has(one.destination))) this.#hold.add(entry);
+    }
   }
 
   /** Instances held back until their study is quiet. */
@@ -56,10 +65,11 @@ export class Scheduler {
     await Promise.all([...this.#groups.values()].map((group) => group.stop(within)));
   }
 
-  #distribute(entries: readonly Entry[]): void {
+  #distribute(entries: readonly Entry[], to: (destination: string) => boolean): void {
     const byDestination = new Map<string, Entry[]>();
     for (const entry of entries) {
       for (const { destination } of entry.waiting) {
+        if (!to(destination)) continue;
         const list = byDestination.get(destination);
         if (list === undefined) byDestination.set(destination, [entry]);
         else list.push(entry);
