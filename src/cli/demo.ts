@@ -105,7 +105,11 @@ async function startForwarder(config: (port: number) => Config): Promise<Daemon>
 }
 
 async function makeStudy(directory: string, instances: number): Promise<DicomFile[]> {
-  const paths = await writeStudy(join(directory, "study"), { instances });
+  const paths = await writeStudy(join(directory, "study"), {
+    instances,
+    // A study of its own each time: a PACS that has seen the last one would call it a duplicate.
+    seed: Date.now() % 0x7fffffff,
+  });
   const files = await Promise.all(paths.map(inspect));
   const bytes = files.reduce((sum, file) => sum + file.length, 0);
   printLine(
