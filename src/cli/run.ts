@@ -8,7 +8,7 @@
 import type { Config } from "../config/load.ts";
 import { type Daemon, ListenError, startDaemon } from "../daemon.ts";
 import { closeLogging, configureLogging, getLog } from "../log.ts";
-import { SpoolError } from "../spool/spool.ts";
+import { SpoolError } from "../spool/version.ts";
 import { ExitCode } from "./exit_code.ts";
 import { warnLine } from "./terminal.ts";
 

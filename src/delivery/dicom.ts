@@ -104,7 +104,7 @@ export class DicomDestination implements Destination {
       return this.#spool.openEntry(entry, hot) ?? { kind: "gone" };
     } catch (error) {
       if (error instanceof CorruptError) return { kind: "corrupt", reason: error.message };
-      throw error;
+      return unreadable(error);
     }
   }
 
@@ -268,8 +268,8 @@ class DicomSession implements Session {
       return await this.#outcomeOf(answer.status, answer.comment);
     } catch (error) {
       if (!(error instanceof AssociationError)) {
-        await association.abort("an error of this program");
-        throw error;
+        await association.abort("the stored instance cannot be read");
+        return unreadable(error);
       }
       if (this.#stale && error.kind !== "timeout") return { kind: "reopen" };
       return { kind: "interrupted", reason: error.message };
@@ -303,6 +303,17 @@ class DicomSession implements Session {
         return { kind: "not-an-answer", reason: answer };
     }
   }
+}
+
+/**
+ * The disk does not give an instance back. That is this instance's trouble, so that it does not hold up the others; a
+ * shortage of file handles is everybody's.
+ */
+function unreadable(error: unknown): Outcome {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "EMFILE" || code === "ENFILE") throw new DestinationError("unreachable", message);
+  return { kind: "refused", reason: `It cannot be read from the spool: ${message}` };
 }
 
 /** A data set held in memory; only transcoding makes one. */

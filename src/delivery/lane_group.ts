@@ -255,7 +255,7 @@ export class LaneGroup {
       await session.deliver(batch, (entry, outcome) => {
         if (outcome.kind === "reopen") return;
         left.delete(entry);
-        settling.push(this.#settle(entry, outcome));
+        settling.push(this.#settleSafely(entry, outcome));
       }, this.#stop.signal);
     } catch (error) {
       failure = error;
@@ -279,6 +279,20 @@ export class LaneGroup {
     cancel();
     lane.wake = undefined;
     return work;
+  }
+
+  /** What cannot be settled, because the disk does not do its part, is tried again later. */
+  async #settleSafely(entry: Entry, outcome: Outcome): Promise<void> {
+    try {
+      await this.#settle(entry, outcome);
+    } catch (error) {
+      log.error("Cannot put an instance where it belongs; it stays in the queue", {
+        destination: this.name,
+        entry: entry.base,
+        error,
+      });
+      this.#line.delay(entry, this.#now() + this.#setting.backOff.mostMs);
+    }
   }
 
   async #settle(entry: Entry, outcome: Outcome): Promise<void> {
@@ -316,12 +330,12 @@ export class LaneGroup {
         this.#setHealth(onMisconfigured(this.#health, outcome.reason, this.#now()));
         return;
       case "corrupt":
-        this.#over(entry);
         log.error("Stored instance is damaged and set aside in corrupt/: {reason}", {
           reason: outcome.reason,
           destination: this.name,
         });
         spool.setAside(entry, outcome.reason);
+        this.#over(entry);
         return;
       case "gone":
         this.#over(entry);
@@ -393,14 +407,14 @@ export class LaneGroup {
       });
       return;
     }
-    this.#over(entry);
-    this.#failed++;
     await spool.fail(entry, this.name, {
       kind: "refused",
       reason,
       when: new Date(now).toISOString(),
       tries: trouble.counts[kind],
     });
+    this.#over(entry);
+    this.#failed++;
     log.error("Instance given up and kept in failed/: {reason}", {
       reason,
       destination: this.name,

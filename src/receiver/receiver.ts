@@ -28,6 +28,7 @@ const QUIET_MS = 1000;
 /** One connection, from accept to closed. */
 interface Connection {
   readonly host: string;
+  readonly transport: Transport;
   association: Association | undefined;
   /** Takes part in the limits: its request was accepted. */
   admitted: boolean;
@@ -92,9 +93,7 @@ export class Receiver {
     while (this.#connections.size > 0 && performance.now() < deadline) {
       for (const connection of this.#connections) {
         const quiet = performance.now() - connection.lastActivity > QUIET_MS;
-        if (connection.busy === 0 && quiet) {
-          await connection.association?.abort("the forwarder is stopping");
-        }
+        if (connection.busy === 0 && quiet) await end(connection);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -102,7 +101,7 @@ export class Receiver {
     if (rest.length > 0) {
       log.warn("Associations aborted because the forwarder stops", { count: rest.length });
     }
-    await Promise.all(rest.map((each) => each.association?.abort("the forwarder is stopping")));
+    await Promise.all(rest.map(end));
   }
 
   async #accept(listener: Deno.TcpListener): Promise<void> {
@@ -129,8 +128,10 @@ export class Receiver {
 
   async #run(tcp: Deno.TcpConn): Promise<void> {
     const { hostname, port } = tcp.remoteAddr;
+    const transport = new Transport(tcp, hostname, port);
     const connection: Connection = {
       host: hostname,
+      transport,
       association: undefined,
       admitted: false,
       busy: 0,
@@ -141,7 +142,6 @@ export class Receiver {
     const began = performance.now();
     try {
       tcp.setNoDelay(true);
-      const transport = new Transport(tcp, hostname, port);
       const { association, request } = await Association.receive(transport, this.#options);
       connection.association = association;
       if (await this.#admit(connection, association, request)) {
@@ -264,6 +264,12 @@ export class Receiver {
     log.warn("Association ended: {reason}", { reason: error.message });
     this.#logEnd("Association over", association, count, began);
   }
+}
+
+/** Ends a connection, whether or not it has come to an association. */
+async function end(connection: Connection): Promise<void> {
+  if (connection.association === undefined) connection.transport.close();
+  else await connection.association.abort("the forwarder is stopping");
 }
 
 /** The transfer syntaxes agreed on, each once, by name. */

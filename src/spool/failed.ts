@@ -27,8 +27,8 @@ export interface FailedInstance {
   readonly base: string;
   readonly receivedMs: number;
   readonly path: string;
-  /** Undefined where the reason's file is missing or cannot be read. */
-  readonly reason: FailureReason | undefined;
+  /** Reads the reason; undefined where its file is missing or is not one. */
+  readonly reason: () => FailureReason | undefined;
 }
 
 /** All failed instances, or those of one destination. */
@@ -48,7 +48,7 @@ export function* listFailed(
         base: parsed.base,
         receivedMs: parsed.identity.receivedMs,
         path: join(directory, name),
-        reason: readReason(files, join(directory, `${parsed.base}.json`)),
+        reason: () => readReason(files, join(directory, `${parsed.base}.json`)),
       };
     }
   }

@@ -10,7 +10,7 @@ import { formatName, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { listQueue } from "./recovery.ts";
-import { spoolPaths } from "./spool.ts";
+import { spoolPaths } from "./paths.ts";
 
 /** One instance waiting for one destination, or given up for it. */
 export interface QueueItem {
@@ -40,14 +40,15 @@ export function* listItems(files: FileSystem, directory: string): Generator<Queu
 }
 
 function fromFailed({ base, destination, receivedMs, path, reason }: FailedInstance): QueueItem {
+  const why = reason();
   return {
     id: base,
     destination,
     state: "failed",
     receivedMs,
-    tries: reason?.tries ?? 0,
+    tries: why?.tries ?? 0,
     path,
-    reason: reason?.reason ?? "the reason was not written down",
+    reason: why?.reason ?? "the reason was not written down",
   };
 }
 
@@ -90,7 +91,7 @@ export function removeItem(files: FileSystem, item: QueueItem): void {
     const parsed = parseName(name);
     if (parsed?.base !== item.id) continue;
     const left = parsed.waiting.filter((one) => one.destination !== item.destination);
-    if (left.length === parsed.waiting.length) return;
+    if (left.length === parsed.waiting.length) continue;
     if (left.length === 0) files.remove(join(bucket, name));
     else files.rename(join(bucket, name), join(bucket, formatName(item.id, left)));
     return;

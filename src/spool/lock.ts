@@ -4,7 +4,8 @@
  * Owns the open LOCK file. The system releases the lock when the process ends, however it ends, so a crash leaves none.
  */
 
-import { SpoolError, spoolPaths } from "./spool.ts";
+import { spoolPaths } from "./paths.ts";
+import { SpoolError } from "./version.ts";
 
 /** A held lock; dispose it to let go. */
 export interface SpoolLock {

@@ -25,22 +25,17 @@ import {
   type IncomingOwner,
   WRITE_BUFFER_LENGTH,
 } from "./incoming.ts";
+import { spoolPaths } from "./paths.ts";
 import { bucketNames, listQueue, slotIsCommitted } from "./recovery.ts";
 import { Slots } from "./slots.ts";
-import { StoredInstance } from "./stored_instance.ts";
-
-const VERSION = "1\n";
+import { CorruptError, StoredInstance } from "./stored_instance.ts";
+import { checkVersion, SpoolError } from "./version.ts";
 
 /** Free space is asked for at most so often, in ms. */
 const FREE_SPACE_AGE_MS = 250;
 
 /** Idle write buffers kept for the next instance. */
 const SPARE_BUFFERS = 8;
-
-/** The spool cannot be used; the message says why and what to do. */
-export class SpoolError extends Error {
-  override readonly name = "SpoolError";
-}
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -51,20 +46,6 @@ export interface SpoolOptions {
   readonly minimumFreeSpace: number;
   /** Something a person should know of: unknown files, failed renames. */
   readonly report: (message: string, error?: unknown) => void;
-}
-
-/** Where the parts of a spool lie. */
-export function spoolPaths(directory: string) {
-  return {
-    lock: join(directory, "LOCK"),
-    version: join(directory, "VERSION"),
-    incoming: join(directory, "incoming"),
-    queue: join(directory, "queue"),
-    failed: join(directory, "failed"),
-    retry: join(directory, "retry"),
-    corrupt: join(directory, "corrupt"),
-    probe: join(directory, "probe.part"),
-  };
 }
 
 export class Spool implements IncomingOwner {
@@ -99,33 +80,13 @@ export class Spool implements IncomingOwner {
     const { version, incoming, queue, failed, retry, corrupt } = spool.#paths;
     const files = options.files;
     files.makeDirectory(options.directory);
-    spool.#checkVersion(version);
+    checkVersion(files, options.directory, version);
     for (const path of [incoming, queue, failed, retry, corrupt]) files.makeDirectory(path);
     for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
     await files.syncDirectory(queue);
     await files.syncDirectory(options.directory);
     await spool.#probe();
     return spool;
-  }
-
-  #checkVersion(path: string): void {
-    if (!this.#files.exists(path)) {
-      const file = this.#files.open(path, "create");
-      file.write(new TextEncoder().encode(VERSION));
-      file.close();
-      return;
-    }
-    const file = this.#files.open(path, "read");
-    const bytes = new Uint8Array(64);
-    const found = new TextDecoder().decode(bytes.subarray(0, file.read(bytes)));
-    file.close();
-    if (found.trim() !== VERSION.trim()) {
-      throw new SpoolError(
-        `The spool ${this.#options.directory} is of version ${
-          JSON.stringify(found.trim())
-        }, this program reads version ${VERSION.trim()}: use the program that wrote it, or another spool_dir`,
-      );
-    }
   }
 
   /**
@@ -162,7 +123,8 @@ export class Spool implements IncomingOwner {
       this.#remove(path);
       return undefined;
     }
-    const instance = StoredInstance.open(this.#files, path);
+    const instance = this.#openOrSetAside(path, path.slice(this.#paths.incoming.length + 1));
+    if (instance === undefined) return undefined;
     try {
       const { record } = instance;
       this.#sequence = Math.max(this.#sequence, record.sequence);
@@ -180,6 +142,18 @@ export class Spool implements IncomingOwner {
       );
     } finally {
       instance.close();
+    }
+  }
+
+  /** Opens a file that nobody waits for yet; a damaged one is set aside and reported. */
+  #openOrSetAside(path: string, base: string): StoredInstance | undefined {
+    try {
+      return StoredInstance.open(this.#files, path);
+    } catch (error) {
+      if (!(error instanceof CorruptError)) throw error;
+      const target = this.#setFileAside(path, base, error.message);
+      this.#options.report(`${error.message}: set aside as ${target}`);
+      return undefined;
     }
   }
 
@@ -260,6 +234,8 @@ export class Spool implements IncomingOwner {
       if (!name.startsWith(entry.base)) continue;
       const parsed = parseName(name);
       if (parsed?.base !== entry.base) continue;
+      // The same instance may be there a second time, for a destination it was put back for.
+      if (!parsed.waiting.every((one) => entry.waitsFor(one.destination))) continue;
       entry.path = join(directory, name);
       entry.waiting = parsed.waiting;
       return true;
@@ -308,16 +284,22 @@ export class Spool implements IncomingOwner {
 
   /** Sets a damaged file aside. It is never sent and never deleted. */
   setAside(entry: Entry, reason: string): void {
+    entry.path = this.#setFileAside(entry.path, entry.base, reason);
     entry.queued = false;
     entry.waiting = [];
-    const target = join(this.#paths.corrupt, `${entry.base}.dcm`);
-    this.#files.rename(entry.path, target);
-    entry.path = target;
-    replaceTextFile(
-      this.#files,
-      join(this.#paths.corrupt, `${entry.base}.json`),
-      JSON.stringify({ reason, when: new Date(this.#options.now()).toISOString() }, null, 2) + "\n",
-    );
+  }
+
+  #setFileAside(path: string, base: string, reason: string): string {
+    const target = join(this.#paths.corrupt, `${base}.dcm`);
+    this.#files.rename(path, target);
+    const when = new Date(this.#options.now()).toISOString();
+    try {
+      const note = JSON.stringify({ reason, when }, null, 2);
+      replaceTextFile(this.#files, join(this.#paths.corrupt, `${base}.json`), `${note}\n`);
+    } catch (error) {
+      this.#options.report(`Cannot write the reason beside ${target}`, error);
+    }
+    return target;
   }
 
   /**
@@ -337,7 +319,8 @@ export class Spool implements IncomingOwner {
       if (parsed === undefined) continue;
       let destinations = parsed.waiting.map((one) => one.destination);
       if (destinations.includes(unrouted)) {
-        const instance = StoredInstance.open(this.#files, path);
+        const instance = this.#openOrSetAside(path, parsed.base);
+        if (instance === undefined) continue;
         try {
           destinations = [...await reroute(instance)];
         } finally {
@@ -363,7 +346,9 @@ export class Spool implements IncomingOwner {
   restoreConfigured(configured: ReadonlySet<string>): Entry[] {
     const restored: Entry[] = [];
     for (const failed of [...listFailed(this.#files, this.#paths.failed)]) {
-      if (failed.reason?.kind !== "not-configured" || !configured.has(failed.destination)) continue;
+      if (!configured.has(failed.destination) || failed.reason()?.kind !== "not-configured") {
+        continue;
+      }
       const parsed = parseName(`${failed.base}.dcm`);
       if (parsed === undefined) continue;
       restored.push(this.enqueue(

@@ -1,0 +1,38 @@
+/*
+ * The spool's version: a program never touches a spool whose files mean something else than it thinks.
+ */
+
+import type { FileSystem } from "./file_system.ts";
+
+const VERSION = "1";
+
+/** The spool cannot be used; the message says why and what to do. */
+export class SpoolError extends Error {
+  override readonly name = "SpoolError";
+}
+
+/**
+ * Writes the version into a new spool, and compares it in an old one.
+ *
+ * @param path of the file VERSION
+ * @throws {SpoolError} where another version wrote the spool
+ */
+export function checkVersion(files: FileSystem, directory: string, path: string): void {
+  if (!files.exists(path)) {
+    const file = files.open(path, "create");
+    file.write(new TextEncoder().encode(`${VERSION}\n`));
+    file.close();
+    return;
+  }
+  const file = files.open(path, "read");
+  const bytes = new Uint8Array(64);
+  const found = new TextDecoder().decode(bytes.subarray(0, file.read(bytes))).trim();
+  file.close();
+  if (found !== VERSION) {
+    throw new SpoolError(
+      `The spool ${directory} is of version ${
+        JSON.stringify(found)
+      }, this program reads version ${VERSION}: use the program that wrote it, or another spool_dir`,
+    );
+  }
+}
