@@ -18,7 +18,7 @@ import {
   SOP_CLASS_NOT_SUPPORTED,
   SUCCESS,
 } from "../dicom/status.ts";
-import { isUid, transferSyntaxName } from "../dicom/uid.ts";
+import { isStorageClass, isUid, transferSyntaxName } from "../dicom/uid.ts";
 import type { DataSetSource, StoreAnswer, StoreRequest } from "../dimse/scp.ts";
 import { getLog } from "../log.ts";
 import { route } from "../routing/routing.ts";
@@ -224,6 +224,13 @@ function checkRequest(request: StoreRequest): void {
       INVALID_SOP_INSTANCE,
       "Affected SOP Instance UID is not a UID",
       `Affected SOP Instance UID ${JSON.stringify(request.sopInstanceUid)} is not a UID`,
+    );
+  }
+  if (!isStorageClass(request.sopClassUid)) {
+    throw new Refused(
+      SOP_CLASS_NOT_SUPPORTED,
+      "Not a storage SOP class",
+      `${JSON.stringify(request.sopClassUid)} is not a storage SOP class`,
     );
   }
   if (request.sopClassUid !== request.context.abstractSyntax) {

@@ -2,7 +2,7 @@
  * The spool's version: a program never touches a spool whose files mean something else than it thinks.
  */
 
-import type { FileSystem } from "./file_system.ts";
+import { type FileSystem, replaceTextFile } from "./file_system.ts";
 
 const VERSION = "1";
 
@@ -18,21 +18,27 @@ export class SpoolError extends Error {
  * @throws {SpoolError} where another version wrote the spool
  */
 export function checkVersion(files: FileSystem, directory: string, path: string): void {
-  if (!files.exists(path)) {
-    const file = files.open(path, "create");
-    file.write(new TextEncoder().encode(`${VERSION}\n`));
-    file.close();
+  const found = files.exists(path) ? readShort(files, path) : "";
+  // An empty file is what a crash left of one being written: no program can have used that spool yet.
+  if (found === "") {
+    replaceTextFile(files, path, `${VERSION}\n`);
     return;
   }
-  const file = files.open(path, "read");
-  const bytes = new Uint8Array(64);
-  const found = new TextDecoder().decode(bytes.subarray(0, file.read(bytes))).trim();
-  file.close();
   if (found !== VERSION) {
     throw new SpoolError(
       `The spool ${directory} is of version ${
         JSON.stringify(found)
       }, this program reads version ${VERSION}: use the program that wrote it, or another spool_dir`,
     );
+  }
+}
+
+function readShort(files: FileSystem, path: string): string {
+  const file = files.open(path, "read");
+  try {
+    const bytes = new Uint8Array(64);
+    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes))).trim();
+  } finally {
+    file.close();
   }
 }

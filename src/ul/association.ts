@@ -247,13 +247,6 @@ export class Association {
     association.#reader.idleMs = options.associationMs;
     association.#reader.idleName = "no answer to the association request";
     const pdu = await association.#receivePdu(false);
-    if (pdu.type === PduType.AssociateReject) {
-      throw association.#end(
-        new AssociationError("rejected", `${transport.peer} ${describeReject(pdu)}`, {
-          reject: pdu,
-        }),
-      );
-    }
     if (pdu.type !== PduType.AssociateAccept) throw defect(association.#state, String(pdu.type));
     association.#answers = pdu.contexts;
     association.#accepted = acceptedContexts(contexts, pdu.contexts);
@@ -370,11 +363,12 @@ export class Association {
     }
     if (this.#error !== undefined) throw this.#error;
     if (pdu.type === "closed") {
-      await this.#apply("transport-closed");
       const where = pdu.midway ? " in the middle of a message" : "";
-      throw this.#end(
+      const error = this.#end(
         new AssociationError("closed", `${this.peer} closed the connection${where}`),
       );
+      await this.#apply("transport-closed");
+      throw error;
     }
     const transition = step(this.#state, EVENTS[pdu.type], this.#role);
     if (transition === undefined) throw defect(this.#state, EVENTS[pdu.type]);
@@ -387,11 +381,20 @@ export class Association {
         );
       case "AA-2":
       case "AA-3": {
-        await this.#apply("abort-pdu");
         const { source, reason } = pdu as { source: number; reason: number };
-        throw this.#end(
+        const error = this.#end(
           new AssociationError("aborted", `${this.peer}: ${describeAbort(source, reason)}`),
         );
+        await this.#apply("abort-pdu");
+        throw error;
+      }
+      case "AE-4": {
+        const reject = pdu as AssociateReject;
+        const error = this.#end(
+          new AssociationError("rejected", `${this.peer} ${describeReject(reject)}`, { reject }),
+        );
+        await this.#apply("associate-reject-pdu");
+        throw error;
       }
       default:
         if (pdu.type !== PduType.Data) await this.#apply(EVENTS[pdu.type]);
