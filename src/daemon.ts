@@ -15,7 +15,7 @@ import type { DestinationSnapshot } from "./delivery/lane_group.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
-import { Transcoder } from "./delivery/transcode.ts";
+import { Transcoder } from "./transcode/transcoder.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";

@@ -23,7 +23,8 @@ import {
   type Report,
   type Session,
 } from "./outcome.ts";
-import { canTranscode, type Transcoder } from "./transcode.ts";
+import { canTranscode } from "../transcode/syntaxes.ts";
+import type { Transcoder } from "../transcode/transcoder.ts";
 
 /** Waiting instances looked at to plan an association's contexts. */
 const LOOK_AHEAD = 64;

@@ -463,20 +463,23 @@ export class Association {
       this.#fragment = fragmentLength(maxPduLength, LARGEST_PDU_SENT);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const failure = new AssociationError("protocol", `${this.peer}: ${message}`);
+      const failure = this.#end(new AssociationError("protocol", `${this.peer}: ${message}`));
       void this.abort(message);
-      throw this.#end(failure);
+      throw failure;
     }
   }
 
   #transportFailed(error: unknown): AssociationError {
     this.#state = 1;
-    const known = this.#error;
-    this.#close();
-    if (known !== undefined) return known;
-    if (!(error instanceof TransportError)) throw error;
+    if (!(error instanceof TransportError)) {
+      const known = this.#error;
+      this.#close();
+      throw known ?? error;
+    }
     const kind = error.kind === "timeout" ? "timeout" : "closed";
-    return this.#end(new AssociationError(kind, error.message, { cause: error }));
+    const ended = this.#end(new AssociationError(kind, error.message, { cause: error }));
+    this.#close();
+    return ended;
   }
 
   /** The first reason stands. */

@@ -4,7 +4,7 @@
  * Pure functions of what was proposed or what waits. They neither know sockets nor who may associate.
  */
 
-import { EXPLICIT_VR_LE, IMPLICIT_VR_LE, isUncompressed } from "../dicom/uid.ts";
+import { EXPLICIT_VR_LE, IMPLICIT_VR_LE, isUid, isUncompressed } from "../dicom/uid.ts";
 import { type AnsweredContext, ContextResult, type ProposedContext } from "./pdu.ts";
 
 /** A context both sides agreed on. */
@@ -34,7 +34,8 @@ export function answerContexts(
   for (const context of proposed) {
     if (seen.has(context.id)) continue;
     seen.add(context.id);
-    const transferSyntax = context.transferSyntaxes.find((uid) => uid !== "");
+    // It becomes part of a stored file's head, which has room for UIDs and for nothing else.
+    const transferSyntax = context.transferSyntaxes.find(isUid);
     const result = (context.id & 1) === 0
       ? ContextResult.NoReason
       : !accepts(context.abstractSyntax)
@@ -52,7 +53,8 @@ export function acceptedContexts(
   proposed: readonly ProposedContext[],
   answers: readonly AnsweredContext[],
 ): Map<number, AcceptedContext> {
-  const byId = new Map(proposed.map((context) => [context.id, context]));
+  // Of two proposals of one id, the first is the one that was answered.
+  const byId = new Map(proposed.toReversed().map((context) => [context.id, context]));
   const accepted = new Map<number, AcceptedContext>();
   for (const { id, result, transferSyntax } of answers) {
     const context = byId.get(id);

@@ -244,7 +244,7 @@ Deno.test("the compiled program would hold the worker and its WebAssembly", asyn
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     const binary = await Deno.readFile(output);
-    assert.ok(includes(binary, "transcode_worker.ts"), "the worker's module is in it");
+    assert.ok(includes(binary, "transcode/worker.ts"), "the worker's module is in it");
     assert.ok(includes(binary, "dcmjs-native-codecs.wasm"), "the codecs are in it");
   });
 });

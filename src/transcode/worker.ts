@@ -8,15 +8,9 @@
 
 import { crc32 } from "node:zlib";
 import { transferSyntaxName } from "../dicom/uid.ts";
-import { DataSetTranscoder } from "./transcode_data_set.ts";
-import { CannotTranscode } from "./transcode_error.ts";
-import type { TranscodeRequest, TranscodeResult } from "./transcode.ts";
-
-/** What the main thread sends: the size limit first, then one job after the other. */
-export type WorkerRequest = { kind: "start"; maxBytes: number } | {
-  kind: "job";
-  request: TranscodeRequest;
-};
+import { DataSetTranscoder } from "./data_set.ts";
+import { CannotTranscode } from "./error.ts";
+import type { TranscodeRequest, TranscodeResult, WorkerRequest } from "./request.ts";
 
 /** The side of a worker's global object that faces the main thread; the compiler is set up for the main thread's. */
 interface WorkerScope {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import type { TranscodeRequest } from "../../src/delivery/transcode.ts";
+import type { TranscodeRequest } from "../../src/transcode/request.ts";
 
 export const EXPLICIT = "1.2.840.10008.1.2.1";
 export const IMPLICIT = "1.2.840.10008.1.2";

@@ -6,11 +6,11 @@
  * picture in false colours or shifted grey values is worse than one that waits in the folder of failed instances.
  */
 
-import { type Codestream, readCodestream } from "./transcode_codestream.ts";
-import { CannotTranscode } from "./transcode_error.ts";
-import { decodeRle } from "./transcode_frames.ts";
-import type { LibraryDecoder } from "./transcode_library.ts";
-import type { SourceSyntax } from "./transcode_syntaxes.ts";
+import { type Codestream, readCodestream } from "./codestream.ts";
+import { CannotTranscode } from "./error.ts";
+import { decodeRle } from "./frames.ts";
+import type { LibraryDecoder } from "./library.ts";
+import type { SourceSyntax } from "./syntaxes.ts";
 
 /** The Image Pixel attributes (PS3.3 §C.7.6.3) that describe a compressed image. */
 export interface ImageAttributes {

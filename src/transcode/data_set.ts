@@ -2,19 +2,19 @@
  * One data set from its stored transfer syntax to an uncompressed one: the whole conversion as a function from bytes to
  * bytes, without files or threads.
  *
- * Everything but compressed Pixel Data and the few elements that describe it leaves as it came; see transcode_write.ts.
+ * Everything but compressed Pixel Data and the few elements that describe it leaves as it came; see write.ts.
  */
 
 import { inflateRawSync } from "node:zlib";
 import { encodingOf, EXPLICIT_VR_LE, IMPLICIT_VR_LE } from "../dicom/uid.ts";
-import { CannotTranscode, tagText } from "./transcode_error.ts";
-import { splitFrames } from "./transcode_frames.ts";
-import { type LibraryDecoder, loadLibraryDecoder } from "./transcode_library.ts";
-import { type ElementSpan, parseDataSet, PIXEL_DATA } from "./transcode_parse.ts";
-import { decodeFrames, type ImageAttributes, nativeLength } from "./transcode_pixels.ts";
-import { type SourceSyntax, sourceSyntax } from "./transcode_syntaxes.ts";
-import { loadVrLookup, type VrLookup } from "./transcode_vr.ts";
-import { type Edits, writeDataSet } from "./transcode_write.ts";
+import { CannotTranscode, tagText } from "./error.ts";
+import { splitFrames } from "./frames.ts";
+import { type LibraryDecoder, loadLibraryDecoder } from "./library.ts";
+import { type ElementSpan, parseDataSet, PIXEL_DATA } from "./parse.ts";
+import { decodeFrames, type ImageAttributes, nativeLength } from "./pixels.ts";
+import { type SourceSyntax, sourceSyntax } from "./syntaxes.ts";
+import { loadVrLookup, type VrLookup } from "./vr.ts";
+import { type Edits, writeDataSet } from "./write.ts";
 
 const SAMPLES_PER_PIXEL = 0x00280002;
 const PHOTOMETRIC_INTERPRETATION = 0x00280004;

@@ -6,8 +6,8 @@
  * that is cut short with grey. So both are compared here first, and a disagreement is a refusal, not a picture.
  */
 
-import { CannotTranscode } from "./transcode_error.ts";
-import type { PixelCoding } from "./transcode_syntaxes.ts";
+import { CannotTranscode } from "./error.ts";
+import type { PixelCoding } from "./syntaxes.ts";
 
 export interface Codestream {
   readonly width: number;

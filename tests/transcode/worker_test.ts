@@ -3,8 +3,9 @@
  */
 
 import assert from "node:assert/strict";
-import { Transcoder, type TranscodeRequest } from "../../src/delivery/transcode.ts";
-import { EXPLICIT, IMPLICIT } from "./transcode_fixture.ts";
+import type { TranscodeRequest } from "../../src/transcode/request.ts";
+import { Transcoder } from "../../src/transcode/transcoder.ts";
+import { EXPLICIT, IMPLICIT } from "./fixture.ts";
 
 const never = new AbortController().signal;
 

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { type Element, encodeDataSet, encodeElement } from "../../src/dicom/encode.ts";
-import { DataSetTranscoder } from "../../src/delivery/transcode_data_set.ts";
-import { CannotTranscode } from "../../src/delivery/transcode_error.ts";
+import { DataSetTranscoder } from "../../src/transcode/data_set.ts";
+import { CannotTranscode } from "../../src/transcode/error.ts";
 
 const EXPLICIT = "1.2.840.10008.1.2.1";
 const IMPLICIT = "1.2.840.10008.1.2";

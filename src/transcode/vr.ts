@@ -5,7 +5,7 @@
  * element keeps its bytes and nobody invents a type for it. The dictionary itself is dcmjs's, loaded on first use.
  */
 
-import { isKnownVr } from "./transcode_parse.ts";
+import { isKnownVr } from "./parse.ts";
 
 /** The VR of a tag, given whether Pixel Representation says signed. */
 export type VrLookup = (tag: number, signed: boolean) => string;

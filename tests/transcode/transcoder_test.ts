@@ -8,12 +8,9 @@ import { basename, join } from "node:path";
 import { crc32 } from "node:zlib";
 import dimse from "dcmjs-dimse";
 import { generateStudy, part10File, writeStudy } from "../../src/cli/demo_study.ts";
-import {
-  canTranscode,
-  Transcoder,
-  type TranscodeRequest,
-  type TranscodeResult,
-} from "../../src/delivery/transcode.ts";
+import type { TranscodeRequest, TranscodeResult } from "../../src/transcode/request.ts";
+import { canTranscode } from "../../src/transcode/syntaxes.ts";
+import { Transcoder } from "../../src/transcode/transcoder.ts";
 import { encodeDataSet } from "../../src/dicom/encode.ts";
 import {
   dcmtk,
@@ -30,7 +27,7 @@ import {
   realFiles,
   requestFor,
   requestForDataSet,
-} from "./transcode_fixture.ts";
+} from "./fixture.ts";
 
 const never = new AbortController().signal;
 
@@ -354,7 +351,7 @@ Deno.test({
   fn: () =>
     inTempDir(async (dir) => {
       const script = join(dir, "script.ts");
-      const module = new URL("../../src/delivery/transcode.ts", import.meta.url).href;
+      const module = new URL("../../src/transcode/transcoder.ts", import.meta.url).href;
       const requests = ["JPGExtended.dcm", "MR_small_implicit.dcm", "SC_rgb_rle.dcm"]
         .map((name) => requestFor(real(name), EXPLICIT));
       await Deno.writeTextFile(

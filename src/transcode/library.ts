@@ -7,7 +7,7 @@
  */
 
 import { EXPLICIT_VR_LE } from "../dicom/uid.ts";
-import { CannotTranscode } from "./transcode_error.ts";
+import { CannotTranscode } from "./error.ts";
 
 /** One frame as the library's decoders need it described. */
 export interface LibraryFrame {

@@ -5,7 +5,7 @@
  * segment lacks. Here fragments are joined, all depths are decoded, and what is missing is an error.
  */
 
-import { CannotTranscode } from "./transcode_error.ts";
+import { CannotTranscode } from "./error.ts";
 
 /**
  * Joins fragments into frames.

@@ -6,7 +6,7 @@
  * depth of sequences are bounded, because the structure of a hostile data set could otherwise fill the memory.
  */
 
-import { CannotTranscode, tagText } from "./transcode_error.ts";
+import { CannotTranscode, tagText } from "./error.ts";
 
 export interface ElementSpan {
   readonly tag: number;

@@ -7,9 +7,9 @@
  * out where they would no longer be true.
  */
 
-import { CannotTranscode, tagText } from "./transcode_error.ts";
-import { type ElementSpan, hasLongHeader, PIXEL_DATA } from "./transcode_parse.ts";
-import type { VrLookup } from "./transcode_vr.ts";
+import { CannotTranscode, tagText } from "./error.ts";
+import { type ElementSpan, hasLongHeader, PIXEL_DATA } from "./parse.ts";
+import type { VrLookup } from "./vr.ts";
 
 /** What the conversion of a compressed image changes in the data set that holds it; null removes an element. */
 export type Edits = ReadonlyMap<number, { vr: string; value: Uint8Array } | null>;

@@ -7,37 +7,8 @@
  */
 
 import { transferSyntaxName } from "../dicom/uid.ts";
-import { canTranscode } from "./transcode_syntaxes.ts";
-import type { WorkerRequest } from "./transcode_worker.ts";
-
-export { canTranscode };
-
-/** A stored instance and the transfer syntax it is wanted in. */
-export interface TranscodeRequest {
-  /** The Part 10 file. */
-  readonly path: string;
-  /** Where the data set begins in the file, in bytes. */
-  readonly dataSetOffset: number;
-  /** Length of the data set, in bytes. */
-  readonly dataSetLength: number;
-  /** CRC-32 of the data set as stored. */
-  readonly crc32: number;
-  readonly sopClassUid: string;
-  readonly sopInstanceUid: string;
-  /** Transfer syntax UID of the stored data set. */
-  readonly from: string;
-  /** Explicit VR Little Endian (1.2.840.10008.1.2.1) or Implicit VR Little Endian (1.2.840.10008.1.2). */
-  readonly to: string;
-}
-
-/**
- * The data set without file meta; or one sentence for a technician why there is none; or the finding that the file does
- * not agree with its CRC-32.
- */
-export type TranscodeResult =
-  | { kind: "transcoded"; dataSet: Uint8Array }
-  | { kind: "impossible"; reason: string }
-  | { kind: "corrupt" };
+import { canTranscode } from "./syntaxes.ts";
+import type { TranscodeRequest, TranscodeResult, WorkerRequest } from "./request.ts";
 
 export interface TranscoderOptions {
   /** The most a data set may take, stored or converted, in bytes. @default {536870912} */
@@ -203,7 +174,7 @@ export class Transcoder {
 
 function createWorker(): Worker {
   // Written as one expression: it is how the module is found from a compiled program, where it is included by name.
-  return new Worker(new URL("./transcode_worker.ts", import.meta.url), { type: "module" });
+  return new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
 }
 
 function impossible(request: TranscodeRequest, why: string): TranscodeResult {
