@@ -7,8 +7,7 @@
  * over this association: every later call fails with the AssociationError that ended it.
  */
 
-import { APPLICATION_CONTEXT, IMPLEMENTATION_CLASS_UID } from "../dicom/uid.ts";
-import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
+import { APPLICATION_CONTEXT } from "../dicom/uid.ts";
 import {
   type AcceptedContext,
   acceptedContexts,
@@ -27,13 +26,13 @@ import {
   describeReject,
   PduType,
   type ProposedContext,
-  type UserInformation,
 } from "./pdu.ts";
 import { MalformedPdu } from "./pdu_decode.ts";
 import { encodeControlPdu, fragmentLength } from "./pdu_encode.ts";
 import { type Closed, type DataPiece, PduReader } from "./pdu_reader.ts";
-import { type Event, type State, step } from "./state.ts";
+import { type Event, eventOf, type State, step } from "./state.ts";
 import { type Transport, TransportError } from "./transport.ts";
+import { nameOf, ourUserInformation } from "./user_information.ts";
 
 /** Times in ms, lengths in bytes. */
 export interface AssociationOptions {
@@ -173,7 +172,7 @@ export class Association {
     const request = pdu as AssociateRequest;
     association.callingAeTitle = request.callingAeTitle;
     association.calledAeTitle = request.calledAeTitle;
-    association.peerImplementation = implementation(request.userInformation);
+    association.peerImplementation = nameOf(request.userInformation);
     association.#proposed = request.contexts;
     return { association, request };
   }
@@ -250,7 +249,7 @@ export class Association {
     if (pdu.type !== PduType.AssociateAccept) throw defect(association.#state, String(pdu.type));
     association.#answers = pdu.contexts;
     association.#accepted = acceptedContexts(contexts, pdu.contexts);
-    association.peerImplementation = implementation(pdu.userInformation);
+    association.peerImplementation = nameOf(pdu.userInformation);
     association.#setPeerMaximum(pdu.userInformation.maxPduLength);
     association.#reader.idleMs = options.idleMs;
     association.#reader.idleName = "association idle";
@@ -370,8 +369,8 @@ export class Association {
       await this.#apply("transport-closed");
       throw error;
     }
-    const transition = step(this.#state, EVENTS[pdu.type], this.#role);
-    if (transition === undefined) throw defect(this.#state, EVENTS[pdu.type]);
+    const transition = step(this.#state, eventOf(pdu.type), this.#role);
+    if (transition === undefined) throw defect(this.#state, eventOf(pdu.type));
     switch (transition.action) {
       case "AA-1":
       case "AA-8":
@@ -397,7 +396,7 @@ export class Association {
         throw error;
       }
       default:
-        if (pdu.type !== PduType.Data) await this.#apply(EVENTS[pdu.type]);
+        if (pdu.type !== PduType.Data) await this.#apply(eventOf(pdu.type));
         return pdu;
     }
   }
@@ -513,32 +512,6 @@ export class Association {
 }
 
 const RELEASE_RESPONSE = encodeControlPdu({ type: PduType.ReleaseResponse });
-
-const EVENTS: Readonly<Record<(ControlPdu | DataPiece)["type"], Event>> = {
-  [PduType.AssociateRequest]: "associate-request-pdu",
-  [PduType.AssociateAccept]: "associate-accept-pdu",
-  [PduType.AssociateReject]: "associate-reject-pdu",
-  [PduType.Data]: "data-pdu",
-  [PduType.ReleaseRequest]: "release-request-pdu",
-  [PduType.ReleaseResponse]: "release-response-pdu",
-  [PduType.Abort]: "abort-pdu",
-};
-
-function ourUserInformation(maxPduLength: number): UserInformation {
-  return {
-    maxPduLength,
-    implementationClassUid: IMPLEMENTATION_CLASS_UID,
-    implementationVersionName: IMPLEMENTATION_VERSION_NAME,
-    roleSelections: [],
-    sopClassExtended: [],
-    sopClassCommonExtended: [],
-    unknown: [],
-  };
-}
-
-function implementation(user: UserInformation): string {
-  return user.implementationVersionName || user.implementationClassUid;
-}
 
 function defect(state: State, event: string): Error {
   return new Error(`Defect: event ${event} has no place in Sta${state} (PS3.8 Table 9-10)`);

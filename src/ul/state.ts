@@ -6,6 +6,8 @@
  * come about, and the caller treats it as a defect of its own, never as a default.
  */
 
+import { PduType } from "./pdu.ts";
+
 /** Sta1 to Sta13, PS3.8 §9.2.2 (Tables 9-1 to 9-5). */
 export type State = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13;
 
@@ -30,6 +32,21 @@ export type Event =
   | "transport-closed"
   | "artim-expired"
   | "invalid-pdu";
+
+const PDU_EVENTS: Readonly<Record<typeof PduType[keyof typeof PduType], Event>> = {
+  [PduType.AssociateRequest]: "associate-request-pdu",
+  [PduType.AssociateAccept]: "associate-accept-pdu",
+  [PduType.AssociateReject]: "associate-reject-pdu",
+  [PduType.Data]: "data-pdu",
+  [PduType.ReleaseRequest]: "release-request-pdu",
+  [PduType.ReleaseResponse]: "release-response-pdu",
+  [PduType.Abort]: "abort-pdu",
+};
+
+/** The event that a PDU of this type is. */
+export function eventOf(pduType: typeof PduType[keyof typeof PduType]): Event {
+  return PDU_EVENTS[pduType];
+}
 
 /** Action names as in PS3.8 Tables 9-6 to 9-9. */
 export type Action =
