@@ -20,14 +20,15 @@ import {
   onSuccess,
   onUnreachable,
 } from "./destination_health.ts";
+import { HealthLog } from "./health_log.ts";
 import { type Destination, DestinationError, type Outcome, type Session } from "./outcome.ts";
 import { afterTrouble, type BackOff, noTroubles, type Troubles } from "./retry.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
 const log = getLog("delivery");
 
-/** While a destination is down, a summary is logged at most so often, in ms. */
-const SUMMARY_MS = 15 * 60_000;
+/** How long a destination that took no further session is not asked for one, in ms. */
+const LIMIT_MS = 300_000;
 
 /** One more session is opened when so many entries wait for each that runs. */
 const WAITING_PER_SESSION = 4;
@@ -73,6 +74,7 @@ interface Lane {
 export class LaneGroup {
   readonly #destination: Destination;
   readonly #setting: DeliverySetting;
+  readonly #healthLog: HealthLog;
   readonly #line = new WaitingLine();
   readonly #troubles = new Map<Entry, Trouble>();
   readonly #lanes = new Set<Lane>();
@@ -84,13 +86,15 @@ export class LaneGroup {
   #delivered = 0;
   #failed = 0;
   #lastAnswer = "";
-  #lastSummaryAt = 0;
+  /** Sessions the destination was found to take at a time, and until when (ms since 1970) that is believed. */
+  #limit = { sessions: Infinity, until: 0 };
   #cancelTimer: (() => void) | undefined;
   #timerAt = Infinity;
 
   constructor(destination: Destination, setting: DeliverySetting) {
     this.#destination = destination;
     this.#setting = setting;
+    this.#healthLog = new HealthLog(destination.name, destination.description);
   }
 
   get name(): string {
@@ -152,7 +156,8 @@ export class LaneGroup {
   }
 
   #wantedLanes(allowed: number): number {
-    const most = Math.min(allowed, this.#destination.sessions);
+    const found = this.#now() < this.#limit.until ? this.#limit.sessions : Infinity;
+    const most = Math.min(allowed, this.#destination.sessions, found);
     if (this.#lanes.size === 0) return Math.min(1, most);
     return this.#line.ready >= WAITING_PER_SESSION * this.#lanes.size ? most : 0;
   }
@@ -198,26 +203,17 @@ export class LaneGroup {
     const signal = this.#stop.signal;
     try {
       while (!signal.aborted) {
+        // Nothing is taken from the line before there is a way to send it: the lanes that have one go on meanwhile.
+        if (lane.session === undefined && !await this.#open(lane)) return;
         const batch = this.#takeBatch();
         if (batch.length === 0) {
-          if (lane.session === undefined || !await this.#park(lane)) return;
+          if (!await this.#park(lane)) return;
           continue;
         }
-        let undone: readonly Entry[] = batch;
-        try {
-          lane.session ??= await this.#destination.open(
-            [...batch, ...this.#line.peek(LOOK_AHEAD - batch.length)],
-            signal,
-          );
-          const work = await this.#work(lane.session, batch);
-          undone = work.undone;
-          if (work.failure !== undefined) throw work.failure;
-        } catch (error) {
-          if (signal.aborted) return;
-          this.#destinationFailed(error);
-        } finally {
-          this.#line.putBack(undone.filter((entry) => this.#isWanted(entry)));
-        }
+        const { undone, failure } = await this.#work(lane.session!, batch);
+        this.#line.putBack(undone.filter((entry) => this.#isWanted(entry)));
+        if (signal.aborted) return;
+        if (failure !== undefined) this.#destinationFailed(failure);
         if (undone.length > 0 || lane.session?.usable === false) {
           await lane.session?.close();
           lane.session = undefined;
@@ -229,11 +225,40 @@ export class LaneGroup {
     }
   }
 
+  /** Opens a lane's session for what waits. False where there is nothing to open it for, or it cannot be. */
+  async #open(lane: Lane): Promise<boolean> {
+    const upcoming = this.#line.peek(LOOK_AHEAD);
+    if (upcoming.length === 0) return false;
+    try {
+      lane.session = await this.#destination.open(upcoming, this.#stop.signal);
+      return true;
+    } catch (error) {
+      if (this.#stop.signal.aborted) return false;
+      const open = [...this.#lanes].filter((other) => other.session?.usable).length;
+      if (open === 0) {
+        this.#destinationFailed(error);
+        return false;
+      }
+      // It serves the others: it has no room for one more, which is not being down.
+      this.#limit = { sessions: open, until: this.#now() + LIMIT_MS };
+      log.debug("Destination {destination} takes no further session", {
+        destination: this.name,
+        sessions: open,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      return false;
+    }
+  }
+
   /** Enough for a lane to be busy with, and some left for the others. */
   #takeBatch(): Entry[] {
-    const share = Math.ceil(this.#line.ready / Math.max(1, this.#lanes.size));
-    const wanted = this.#health.state === "up" ? Math.min(this.#destination.batch, share) : 1;
-    return this.#line.take(wanted).filter((entry) => this.#isWanted(entry));
+    while (this.#line.ready > 0) {
+      const share = Math.ceil(this.#line.ready / Math.max(1, this.#lanes.size));
+      const wanted = this.#health.state === "up" ? Math.min(this.#destination.batch, share) : 1;
+      const batch = this.#line.take(wanted).filter((entry) => this.#isWanted(entry));
+      if (batch.length > 0) return batch;
+    }
+    return [];
   }
 
   /** False where the entry left the queue by another destination's doing (damaged) or a person's: then it is over here, too. */
@@ -440,43 +465,10 @@ export class LaneGroup {
     throw error;
   }
 
-  /** Takes the new state, and logs what changed in words: a destination that is down for a day gets a few lines. */
   #setHealth(next: Health): void {
     const before = this.#health;
     this.#health = next;
-    if (before === next) return;
-    const now = this.#now();
-    if (next.state === "up") {
-      if (before.state !== "up") {
-        log.info("Destination {destination} works again", {
-          destination: this.name,
-          at: this.#destination.description,
-          afterSeconds: Math.round((now - before.since) / 1000),
-          waiting: this.#waiting,
-        });
-        this.#setting.changed();
-      }
-      return;
-    }
-    const changed = before.state !== next.state;
-    if (!changed && now - this.#lastSummaryAt < SUMMARY_MS) return;
-    this.#lastSummaryAt = now;
-    const properties = {
-      destination: this.name,
-      at: this.#destination.description,
-      reason: next.reason,
-      waiting: this.#waiting,
-      attempts: next.attempts,
-      nextInSeconds: Math.round((next.nextAt - now) / 1000),
-    };
-    if (next.state === "misconfigured") {
-      log.error(
-        "Destination {destination} does not let us in, see to its settings or ours: {reason}",
-        properties,
-      );
-    } else if (changed) log.warn("Destination {destination} is down: {reason}", properties);
-    else log.warn("Destination {destination} is still down: {reason}", properties);
-    this.#setting.changed();
+    if (this.#healthLog.changed(before, next, this.#waiting, this.#now())) this.#setting.changed();
   }
 
   #now(): number {

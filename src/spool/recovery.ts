@@ -8,7 +8,7 @@
 
 import { crc32 } from "node:zlib";
 import { join } from "node:path";
-import { readCommitRecord } from "./commit_record.ts";
+import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
 import { parseName } from "./entry_name.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -38,21 +38,24 @@ export function* listQueue(
   }
 }
 
-/** True where a slot holds a committed instance: a valid record, the length it says, and a data set with its CRC. */
-export function slotIsCommitted(files: FileSystem, path: string): boolean {
+/**
+ * The record of a slot that holds a committed instance: a valid record, the length it says, and a data set with its CRC.
+ * Undefined where it does not.
+ */
+export function committedRecord(files: FileSystem, path: string): CommitRecord | undefined {
   const file = files.open(path, "read");
   try {
     const buffer = new Uint8Array(256 * 1024);
     const head = buffer.subarray(0, 128);
     const record = file.read(head) === 128 ? readCommitRecord(head) : undefined;
-    if (record === undefined) return false;
-    if (file.size() !== record.dataSetOffset + record.dataSetLength) return false;
+    if (record === undefined) return undefined;
+    if (file.size() !== record.dataSetOffset + record.dataSetLength) return undefined;
     file.seek(record.dataSetOffset);
     let crc = 0;
     for (let got = file.read(buffer); got > 0; got = file.read(buffer)) {
       crc = crc32(buffer.subarray(0, got), crc);
     }
-    return crc === record.crc32;
+    return crc === record.crc32 ? record : undefined;
   } finally {
     file.close();
   }

@@ -68,7 +68,13 @@ export class Slots {
 
   /** Removes the slots not taken. */
   clear(): void {
-    for (const path of this.#ready) this.#files.remove(path);
+    for (const path of this.#ready) {
+      try {
+        this.#files.remove(path);
+      } catch {
+        // Gone already, or an empty file that the next start removes.
+      }
+    }
     this.#ready = [];
   }
 }

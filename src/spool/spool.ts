@@ -26,7 +26,7 @@ import {
   WRITE_BUFFER_LENGTH,
 } from "./incoming.ts";
 import { spoolPaths } from "./paths.ts";
-import { bucketNames, listQueue, slotIsCommitted } from "./recovery.ts";
+import { bucketNames, committedRecord, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError } from "./version.ts";
@@ -119,15 +119,15 @@ export class Spool implements IncomingOwner {
     path: string,
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry | undefined> {
-    if (!slotIsCommitted(this.#files, path)) {
+    const record = committedRecord(this.#files, path);
+    if (record === undefined) {
       this.#remove(path);
       return undefined;
     }
-    const instance = this.#openOrSetAside(path, path.slice(this.#paths.incoming.length + 1));
+    this.#sequence = Math.max(this.#sequence, record.sequence);
+    const instance = this.#openOrSetAside(path, formatBase(record));
     if (instance === undefined) return undefined;
     try {
-      const { record } = instance;
-      this.#sequence = Math.max(this.#sequence, record.sequence);
       const destinations = await routeStored(instance);
       return this.enqueue(
         {
@@ -318,7 +318,7 @@ export class Spool implements IncomingOwner {
       const parsed = parseName(name);
       if (parsed === undefined) continue;
       let destinations = parsed.waiting.map((one) => one.destination);
-      if (destinations.includes(unrouted)) {
+      if (destinations.length === 0 || destinations.includes(unrouted)) {
         const instance = this.#openOrSetAside(path, parsed.base);
         if (instance === undefined) continue;
         try {
@@ -327,7 +327,7 @@ export class Spool implements IncomingOwner {
           instance.close();
         }
       }
-      adopted.push(this.enqueue(
+      const entry = this.enqueue(
         {
           base: parsed.base,
           bucket: bucketOf(parsed.identity.studyHash),
@@ -337,7 +337,9 @@ export class Spool implements IncomingOwner {
         },
         destinations,
         true,
-      ));
+      );
+      // One that could not be moved is found here again next time, so it is not taken now.
+      if (entry.path !== path) adopted.push(entry);
     }
     return adopted;
   }
