@@ -148,9 +148,12 @@ export class LaneGroup {
         this.#startLane();
       }
     } else if (this.#line.ready > 0) {
-      const parked = [...this.#lanes].find((lane) => lane.wake !== undefined);
-      if (parked !== undefined) parked.wake?.();
-      else if (this.#lanes.size < this.#wantedLanes(this.#health.sessions)) this.#startLane();
+      const parked = [...this.#lanes].filter((lane) => lane.wake !== undefined);
+      const useful = Math.ceil(this.#line.ready / WAITING_PER_SESSION);
+      for (const lane of parked.slice(0, useful)) lane.wake?.();
+      // Many entries may come at once, and no success need change the health any more: so all that are wanted, now.
+      if (parked.length >= useful) return this.#setTimer(now);
+      while (this.#lanes.size < this.#wantedLanes(this.#health.sessions)) this.#startLane();
     }
     this.#setTimer(now);
   }

@@ -60,6 +60,8 @@ export class StudyHold {
     const now = this.#clock.now();
     let next = Infinity;
     for (const [study, held] of this.#studies) {
+      // The clock may have been set back since: what came "later" than now came just now.
+      held.lastReceivedMs = Math.min(held.lastReceivedMs, now);
       const due = held.lastReceivedMs + this.#quietMs;
       if (due <= now) {
         this.#studies.delete(study);

@@ -65,6 +65,13 @@ export interface DataSetEncoding {
   readonly deflated: boolean;
 }
 
+/** Transfer syntaxes whose whole data set is deflated (PS3.5 §A.5, §A.7, §A.12). Those that deflate frames are not. */
+const DEFLATED: ReadonlySet<string> = new Set([
+  DEFLATED_EXPLICIT_VR_LE,
+  "1.2.840.10008.1.2.4.95", // JPIP Referenced Deflate
+  "1.2.840.10008.1.2.4.205", // JPIP HTJ2K Referenced Deflate
+]);
+
 /**
  * The encoding of a transfer syntax. Everything but the four of PS3.5 §A.1 to §A.3 and §A.5 is explicit VR little
  * endian (PS3.5 §A.4); a private one is taken for the same, which a reader has to be prepared to find untrue.
@@ -73,8 +80,7 @@ export function encodingOf(transferSyntaxUid: string): DataSetEncoding {
   return {
     explicitVr: transferSyntaxUid !== IMPLICIT_VR_LE,
     littleEndian: transferSyntaxUid !== EXPLICIT_VR_BE,
-    deflated: transferSyntaxUid === DEFLATED_EXPLICIT_VR_LE ||
-      transferSyntaxUid === "1.2.840.10008.1.2.8.1",
+    deflated: DEFLATED.has(transferSyntaxUid),
   };
 }
 
@@ -99,15 +105,29 @@ const STORAGE_ELSEWHERE: ReadonlySet<string> = new Set([
   "1.2.840.10008.5.1.4.45.1", // Implant Template Group Storage
 ]);
 
+/** Services of the standard that lie under the root of storage all the same (PS3.6 Table A-1). */
+const NO_STORAGE: ReadonlySet<string> = new Set([
+  "1.2.840.10008.5.1.4.1.1.200.4", // Protocol Approval Information Model - FIND
+  "1.2.840.10008.5.1.4.1.1.200.5", // Protocol Approval Information Model - MOVE
+  "1.2.840.10008.5.1.4.1.1.200.6", // Protocol Approval Information Model - GET
+  "1.2.840.10008.5.1.4.1.1.201.2", // Inventory - FIND
+  "1.2.840.10008.5.1.4.1.1.201.3", // Inventory - MOVE
+  "1.2.840.10008.5.1.4.1.1.201.4", // Inventory - GET
+  "1.2.840.10008.5.1.4.1.1.201.5", // Inventory Creation
+  "1.2.840.10008.5.1.4.1.1.201.6", // Repository Query
+]);
+
 /**
  * True where an abstract syntax can only be stored: every storage SOP class of the standard, present and future
- * (they all lie under one root but for the few above), and every private one. The standard's other services
+ * (they lie under one root, but for the few above), and every private one. The standard's other services
  * (query, worklist, print, commitment ...) are not.
  */
 export function isStorageClass(abstractSyntaxUid: string): boolean {
-  if (!abstractSyntaxUid.startsWith("1.2.840.10008.")) return isUid(abstractSyntaxUid);
-  return abstractSyntaxUid.startsWith("1.2.840.10008.5.1.4.1.1.") ||
-    STORAGE_ELSEWHERE.has(abstractSyntaxUid);
+  if (!isUid(abstractSyntaxUid)) return false;
+  if (!abstractSyntaxUid.startsWith("1.2.840.10008.")) return true;
+  return abstractSyntaxUid.startsWith("1.2.840.10008.5.1.4.1.1.")
+    ? !NO_STORAGE.has(abstractSyntaxUid)
+    : STORAGE_ELSEWHERE.has(abstractSyntaxUid);
 }
 
 /**

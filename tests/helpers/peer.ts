@@ -35,7 +35,10 @@ export class Peer {
       this.#wake();
     });
     socket.on("end", () => this.#end("end"));
-    socket.on("error", (error: Error & { code?: string }) => this.#end(error.code ?? error.message));
+    socket.on(
+      "error",
+      (error: Error & { code?: string }) => this.#end(error.code ?? error.message),
+    );
     socket.on("close", () => this.#end("close"));
   }
 

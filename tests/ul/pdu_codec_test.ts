@@ -16,12 +16,7 @@ import {
   type UserInformation,
 } from "../../src/ul/pdu.ts";
 import { decodeControlPdu, isKnownPduType, MalformedPdu } from "../../src/ul/pdu_decode.ts";
-import {
-  encodeCommandPdus,
-  encodeControlPdu,
-  fragmentLength,
-  putDataHeader,
-} from "../../src/ul/pdu_encode.ts";
+import { encodeControlPdu } from "../../src/ul/pdu_encode.ts";
 import { bytes, hex } from "../helpers/hex.ts";
 
 function decode(pdu: Uint8Array): ControlPdu {
@@ -42,7 +37,7 @@ const NO_USER: UserInformation = {
 
 // PS3.8 Tables 9-11 to 9-16.
 const ASSOCIATE_RQ = bytes(`
-  01 00 00000095                          // type, reserved, length 149
+  01 00 000000a1                          // type, reserved, length 161
   0001 0000                               // protocol version, reserved
   53544f52455343502020202020202020        // called   "STORESCP"
   4d4f44414c4954592020202020202020        // calling  "MODALITY"
@@ -79,7 +74,7 @@ Deno.test("an A-ASSOCIATE-RQ reads as PS3.8 Table 9-11 says and is written to th
 
 // PS3.8 Tables 9-17 and 9-18.
 const ASSOCIATE_AC = bytes(`
-  02 00 00000092                          // type, reserved, length 146
+  02 00 00000096                          // type, reserved, length 150
   0001 0000
   53544f52455343502020202020202020
   4d4f44414c4954592020202020202020
@@ -156,19 +151,6 @@ for (const [name, pdu, wire] of SHORT) {
     assert.deepEqual(decode(wire), pdu);
   });
 }
-
-Deno.test("a P-DATA-TF header is laid out as PS3.8 Table 9-22, 9-23 and Annex E.2 say", () => {
-  const into = new Uint8Array(14).fill(0xee);
-  putDataHeader(into, 1, 5, 0x01020304, true, false);
-  // 04 reserved, length = fragment + 6; PDV length = fragment + 2, context id, control header
-  assert.equal(hex(into), hex(bytes("ee 04 00 0102030a 01020306 05 01 ee")));
-  putDataHeader(into, 1, 7, 2, false, true);
-  assert.equal(hex(into.subarray(7)), hex(bytes("00000004 07 02 ee")));
-  putDataHeader(into, 1, 7, 2, true, true);
-  assert.equal(into[12], 3);
-  putDataHeader(into, 1, 7, 2, false, false);
-  assert.equal(into[12], 0);
-});
 
 /** A user information item with every sub-item, and one that no table knows. PS3.7 Tables D.3-1 to D.3-15. */
 const EVERY_SUB_ITEM = bytes(`
@@ -340,13 +322,20 @@ const controlPdu = fc.oneof(
   fc.record({ type: fc.constant(PduType.Abort), source: byte, reason: byte }),
 ) as fc.Arbitrary<ControlPdu>;
 
+/** Without the null prototypes that the generator makes. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Uint8Array || typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
+}
+
 Deno.test("whatever control PDU is written is read back the same", () => {
   fc.assert(
     fc.property(controlPdu, (pdu) => {
       const { rawAeTitles: _, ...found } = decode(encodeControlPdu(pdu)) as
         & ControlPdu
         & { rawAeTitles?: Uint8Array };
-      assert.deepEqual(found, pdu);
+      assert.deepEqual(plain(found), plain(pdu));
     }),
     { numRuns: 500 },
   );
@@ -443,23 +432,23 @@ Deno.test("a PDU type that PS3.8 does not have is answered with reason 1, a bad 
 Deno.test("what has no legal encoding is a RangeError, never a wrong PDU", () => {
   const request = decode(ASSOCIATE_RQ);
   assert.ok(request.type === PduType.AssociateRequest);
-  const { rawAeTitles: _, ...plain } = request;
+  const { rawAeTitles: _, ...ours } = request;
   assert.throws(
-    () => encodeControlPdu({ ...plain, calledAeTitle: "A".repeat(17) }),
+    () => encodeControlPdu({ ...ours, calledAeTitle: "A".repeat(17) }),
     RangeError,
   );
   const long = { type: 0x70, data: new Uint8Array(65536) };
   assert.throws(
     () =>
-      encodeControlPdu({ ...plain, userInformation: { ...plain.userInformation, unknown: [long] } }),
+      encodeControlPdu({ ...ours, userInformation: { ...ours.userInformation, unknown: [long] } }),
     RangeError,
   );
   assert.throws(
     () =>
       encodeControlPdu({
-        ...plain,
+        ...ours,
         userInformation: {
-          ...plain.userInformation,
+          ...ours.userInformation,
           userIdentityResponse: new Uint8Array(65534),
         },
       }),
@@ -467,48 +456,22 @@ Deno.test("what has no legal encoding is a RangeError, never a wrong PDU", () =>
   );
 });
 
-Deno.test("fragments are even and, with their header, never over the peer's maximum or our cap", () => {
-  for (const maximum of [8, 9, 12, 13, 128, 129, 16384, 131072, 0x7fffffff, 0xffffffff, 0]) {
-    const fragment = fragmentLength(maximum, 131072);
-    assert.equal(fragment % 2, 0, `maximum ${maximum}`);
-    const limit = maximum === 0 ? 131072 : Math.min(maximum, 131072);
-    assert.ok(fragment + 6 <= limit, `maximum ${maximum}: ${fragment}`);
-    assert.ok(fragment + 8 > limit, `maximum ${maximum} is used: ${fragment}`);
-  }
-  for (const maximum of [1, 5, 6, 7]) {
-    assert.throws(() => fragmentLength(maximum, 131072), RangeError, `maximum ${maximum}`);
-  }
-});
-
-Deno.test("a command set is cut into PDUs of the fragment length, the last one flagged", () => {
-  fc.assert(
-    fc.property(
-      fc.uint8Array({ minLength: 1, maxLength: 200 }),
-      fc.integer({ min: 1, max: 40 }).map((half) => half * 2),
-      (command, fragment) => {
-        const wire = encodeCommandPdus(9, command, fragment);
-        const view = new DataView(wire.buffer, wire.byteOffset);
-        const found: Uint8Array[] = [];
-        for (let at = 0; at < wire.length;) {
-          const length = view.getUint32(at + 2);
-          assert.equal(wire[at], PduType.Data);
-          assert.equal(view.getUint32(at + 6), length - 4, "one PDV fills the PDU");
-          assert.ok(length - 6 <= fragment);
-          assert.equal(wire[at + 10], 9);
-          const end = at + 6 + length;
-          assert.equal(wire[at + 11], end === wire.length ? 3 : 1);
-          found.push(wire.subarray(at + 12, end));
-          at = end;
-        }
-        assert.equal(hex(concat(found)), hex(command));
-        assert.equal(found.length, Math.ceil(command.length / fragment));
-      },
-    ),
-  );
-});
-
 Deno.test("item types are those of the tables", () => {
   assert.deepEqual(Object.values(ItemType), [
-    0x10, 0x20, 0x21, 0x30, 0x40, 0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59,
+    0x10,
+    0x20,
+    0x21,
+    0x30,
+    0x40,
+    0x50,
+    0x51,
+    0x52,
+    0x53,
+    0x54,
+    0x55,
+    0x56,
+    0x57,
+    0x58,
+    0x59,
   ]);
 });

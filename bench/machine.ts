@@ -1,0 +1,65 @@
+/*
+ * Where the figures come from: the machine, the programs and the disk. A disk in memory is refused, for a sync costs
+ * nothing there.
+ */
+
+import { availableParallelism, cpus, totalmem } from "node:os";
+
+/** Told with the results. */
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly system: string;
+  readonly deno: string;
+  readonly dcmtk: string;
+  /** Device, file system and mount options of the benchmark's folder. */
+  readonly disk: string;
+}
+
+const IN_MEMORY: ReadonlySet<string> = new Set(["tmpfs", "ramfs", "devtmpfs"]);
+
+/**
+ * Describes the machine.
+ *
+ * @param directory where the benchmark's data go
+ * @throws where that is in memory, or DCMTK is not installed
+ */
+export async function describeMachine(directory: string): Promise<Machine> {
+  const mount = await output("findmnt", "-n", "-o", "FSTYPE,SOURCE,OPTIONS", "-T", directory);
+  const fileSystem = mount.split(/\s+/)[0] ?? "";
+  if (IN_MEMORY.has(fileSystem)) {
+    throw new Error(`${directory} is in memory (${fileSystem}): choose a disk with --dir`);
+  }
+  return {
+    processor: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    system: `${Deno.build.os} ${Deno.osRelease()}`,
+    deno: Deno.version.deno,
+    dcmtk: /storescu (v\S+)/.exec(await output("storescu", "--version"))?.[1] ?? "unknown",
+    disk: mount.replaceAll(/\s+/g, " "),
+  };
+}
+
+/** Puts on the disk what earlier work left in memory, so that nobody is timed for another's writing. */
+export async function settleDisk(): Promise<void> {
+  await output("sync");
+}
+
+async function output(program: string, ...args: string[]): Promise<string> {
+  let result: Deno.CommandOutput;
+  try {
+    result = await new Deno.Command(program, { args, stdin: "null" }).output();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error(`${program} is not installed: the benchmark needs DCMTK and util-linux`);
+  }
+  const decoder = new TextDecoder();
+  if (!result.success) {
+    throw new Error(
+      `${program} ended with ${result.code}: ${decoder.decode(result.stderr).trim()}`,
+    );
+  }
+  return decoder.decode(result.stdout).trim();
+}

@@ -1,0 +1,435 @@
+/*
+ * Delivery to one destination over simulated time: what is down waits, what is refused is counted, and nothing of one
+ * destination shows at another.
+ */
+
+import assert from "node:assert/strict";
+import { DestinationError, type Outcome } from "../../src/delivery/outcome.ts";
+import { House, inHouse } from "../helpers/delivery_house.ts";
+import { settled } from "../helpers/fake_clock.ts";
+import { DELIVERED, DOWN, entries, entry } from "../helpers/scripted_destination.ts";
+
+/** Gaps between attempts, in s. */
+function gaps(times: readonly number[]): number[] {
+  return times.slice(1).map((time, n) => (time - times[n]!) / 1000);
+}
+
+const REFUSED: Outcome = { kind: "refused", reason: "Cannot understand (C000)" };
+
+Deno.test("instances go in their order over one session, which is closed after its idle time", () =>
+  inHouse(async (house) => {
+    const { clock } = house;
+    const pacs = house.destination();
+    const group = house.group(pacs);
+    group.add(entries(30));
+    await clock.advance(0);
+    await clock.advance(9_000);
+    assert.deepEqual(pacs.delivered, entries(30).map((each) => each.base));
+    assert.equal(pacs.opened.length, 1);
+    assert.equal(group.snapshot().waiting, 0);
+    assert.equal(group.snapshot().delivered, 30);
+    assert.equal(pacs.openNow, 1);
+    group.add([entry("late")]);
+    await clock.advance(9_000);
+    assert.equal(pacs.delivered.at(-1), "late");
+    assert.equal(pacs.opened.length, 1, "the idle session was used");
+    await clock.advance(10_000);
+    assert.equal(pacs.openNow, 0);
+    assert.equal(group.snapshot().sessions, 0);
+    assert.equal(clock.waiting, 0, "nothing polls");
+  }));
+
+Deno.test("a destination that is down is tried after 5 s, doubling to 300 s, and no instance pays for it", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.unreachable = DOWN;
+    const group = house.group(pacs);
+    const waiting = entries(50);
+    group.add(waiting);
+    await house.clock.advance(86_400_000);
+    assert.deepEqual(gaps(pacs.opened).slice(0, 9), [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+    assert.ok(gaps(pacs.opened).slice(6).every((gap) => gap === 300));
+    assert.equal(pacs.attempted.length, 0);
+    assert.equal(group.snapshot().waiting, 50);
+    assert.equal(house.spool.failed.length, 0);
+    pacs.unreachable = undefined;
+    await house.clock.advance(300_000);
+    assert.deepEqual(pacs.delivered, waiting.map((each) => each.base), "all, in their order");
+    assert.ok(waiting.every((each) => each.waiting.length === 0));
+  }));
+
+Deno.test("new instances do not make a destination that is down be tried sooner", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.unreachable = DOWN;
+    const group = house.group(pacs);
+    for (let n = 0; n < 600; n++) {
+      group.add([entry(`n${n}`)]);
+      await house.clock.advance(100);
+    }
+    assert.deepEqual(gaps(pacs.opened), [5, 10, 20]);
+  }));
+
+Deno.test("back-off has full jitter and is never under half a second", () =>
+  inHouse(async (house) => {
+    house.random = 0;
+    const pacs = house.destination();
+    pacs.unreachable = DOWN;
+    house.group(pacs).add(entries(1));
+    await house.clock.advance(2600);
+    assert.deepEqual(gaps(pacs.opened), [0.5, 0.5, 0.5, 0.5, 0.5]);
+  }));
+
+Deno.test("a destination that is back is met with one session, and one more for each success up to its limit", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.sessions = 4;
+    pacs.batch = 1;
+    pacs.unreachable = DOWN;
+    const open: number[] = [];
+    pacs.answer = async () => {
+      open.push(pacs.openNow);
+      await new Promise<void>((resolve) => house.clock.after(1000, resolve));
+      return DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(entries(100));
+    await house.clock.advance(4_999);
+    pacs.unreachable = undefined;
+    await house.clock.advance(1_000);
+    assert.equal(pacs.openNow, 1, "one goes and looks");
+    await house.clock.advance(1_000);
+    assert.equal(pacs.openNow, 1, "the first success: it is back");
+    await house.clock.advance(1_000);
+    assert.equal(pacs.openNow, 2, "one success more, one session more");
+    await house.clock.advance(60_000);
+    assert.equal(pacs.delivered.length, 100);
+    assert.equal(pacs.mostOpen, 4);
+  }));
+
+Deno.test("many instances at once, after a time of quiet, are carried by as many sessions as are allowed", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.sessions = 3;
+    pacs.answer = async () => {
+      await new Promise<void>((resolve) => house.clock.after(100, resolve));
+      return DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(entries(50));
+    await house.clock.advance(60_000);
+    assert.equal(pacs.delivered.length, 50);
+    assert.equal(pacs.openNow, 0);
+    pacs.mostOpen = 0;
+    group.add(entries(200).map((each) => entry(`again-${each.base}`)));
+    await house.clock.advance(60_000);
+    assert.equal(pacs.delivered.length, 250);
+    assert.equal(pacs.mostOpen, 3);
+  }));
+
+Deno.test("many instances at once wake all sessions that are parked", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.sessions = 3;
+    let busy = 0;
+    let mostBusy = 0;
+    pacs.answer = async () => {
+      mostBusy = Math.max(mostBusy, ++busy);
+      await new Promise<void>((resolve) => house.clock.after(100, resolve));
+      busy--;
+      return DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(entries(100));
+    while (pacs.delivered.length < 100) await house.clock.advance(100);
+    assert.equal(pacs.openNow, 3, "all parked");
+    mostBusy = 0;
+    group.add(entries(100).map((each) => entry(`again-${each.base}`)));
+    await house.clock.advance(8_000);
+    assert.equal(mostBusy, 3);
+    assert.equal(pacs.delivered.length, 200);
+  }));
+
+Deno.test("a refused instance has its tries, then lies in failed/ with the answer, while others pass", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = (each) => each.base === "e3" ? REFUSED : DELIVERED;
+    const group = house.group(pacs);
+    group.add(entries(20));
+    await house.clock.advance(1_000);
+    assert.equal(pacs.delivered.length, 19);
+    await house.clock.advance(600_000);
+    assert.equal(pacs.attempted.filter((base) => base === "e3").length, 4, "once and 3 more");
+    assert.equal(house.spool.failed.length, 1);
+    const { base, destination, reason } = house.spool.failed[0]!;
+    assert.deepEqual([base, destination], ["e3", "pacs"]);
+    assert.equal(reason.kind, "refused");
+    assert.equal(reason.tries, 4);
+    assert.equal(reason.reason, REFUSED.kind === "refused" ? REFUSED.reason : "");
+    assert.equal(group.snapshot().failed, 1);
+    assert.equal(group.snapshot().waiting, 0);
+    assert.equal(group.snapshot().health.state, "up", "the destination is well");
+  }));
+
+Deno.test("tries counted by an earlier process are not granted again", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = () => REFUSED;
+    const tried = entry("tried");
+    tried.waiting[0]!.tries = 3;
+    house.group(pacs).add([tried]);
+    await house.clock.advance(600_000);
+    assert.equal(pacs.attempted.length, 1);
+    assert.equal(house.spool.failed[0]!.reason.tries, 4);
+  }));
+
+for (
+  const [kind, attempts] of [["protocol-error", 3], ["not-an-answer", 5]] as const
+) {
+  Deno.test(`an instance that meets ${kind} is given up after ${attempts} attempts, each over a new session`, () =>
+    inHouse(async (house) => {
+      const pacs = house.destination();
+      pacs.answer = () => ({ kind, reason: "strange" });
+      house.group(pacs).add(entries(1));
+      await house.clock.advance(3_600_000);
+      assert.equal(pacs.attempted.length, attempts);
+      assert.equal(pacs.opened.length, attempts);
+      assert.equal(house.spool.failed.length, 1);
+    }));
+}
+
+Deno.test("an instance that kills every association is parked after its tries, good ones pass it by", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = (each) =>
+      each.base === "poison" ? { kind: "interrupted", reason: "peer went away" } : DELIVERED;
+    const group = house.group(pacs);
+    const all = entries(2_000);
+    for (let n = 0; n < all.length; n++) {
+      if (n === 20) group.add([entry("poison")]);
+      group.add([all[n]!]);
+      if (n % 10 === 0) await house.clock.advance(10_000);
+    }
+    await house.clock.advance(3_600_000);
+    assert.equal(pacs.delivered.length, 2_000);
+    assert.deepEqual(house.spool.failed.map((each) => each.base), ["poison"]);
+    assert.equal(pacs.attempted.filter((base) => base === "poison").length, 4);
+  }));
+
+Deno.test("attempts without an answer, three in a row, are the destination's fault, and none is given up", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = () => ({ kind: "interrupted", reason: "no answer to the request" });
+    const group = house.group(pacs);
+    group.add(entries(10));
+    await house.clock.advance(86_400_000);
+    assert.equal(group.snapshot().health.state, "down");
+    assert.equal(house.spool.failed.length, 0);
+    assert.ok(pacs.attempted.length < 320, `${pacs.attempted.length} attempts in a day`);
+    pacs.answer = () => DELIVERED;
+    await house.clock.advance(1_000_000);
+    assert.equal(pacs.delivered.length, 10);
+  }));
+
+Deno.test("out of resources for all is the destination's trouble: nothing is given up", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = () => ({ kind: "out-of-resources", reason: "Out of resources (A700)" });
+    const group = house.group(pacs);
+    group.add(entries(10));
+    await house.clock.advance(86_400_000);
+    assert.equal(group.snapshot().health.state, "down");
+    assert.equal(house.spool.failed.length, 0);
+    pacs.answer = () => DELIVERED;
+    await house.clock.advance(1_000_000);
+    assert.equal(pacs.delivered.length, 10);
+  }));
+
+Deno.test("out of resources for one, ten times while others pass, is that instance's own", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = (each) =>
+      each.base === "big"
+        ? { kind: "out-of-resources", reason: "Out of resources (A700)" }
+        : DELIVERED;
+    const group = house.group(pacs);
+    group.add([entry("big")]);
+    for (let n = 0; n < 500; n++) {
+      group.add([entry(`n${n}`)]);
+      await house.clock.advance(10_000);
+    }
+    assert.equal(pacs.delivered.length, 500);
+    assert.deepEqual(house.spool.failed.map((each) => each.base), ["big"]);
+    assert.equal(house.spool.failed[0]!.reason.tries, 10);
+  }));
+
+Deno.test("a destination that does not let us in is probed every 300 s, by rejection and by answer", async () => {
+  for (const how of ["open", "answer"] as const) {
+    await inHouse(async (house) => {
+      const pacs = house.destination();
+      if (how === "open") pacs.unreachable = new DestinationError("misconfigured", "who are you");
+      else pacs.answer = () => ({ kind: "misconfigured", reason: "Not authorised (0124)" });
+      const group = house.group(pacs);
+      group.add(entries(5));
+      await house.clock.advance(3_600_000);
+      assert.equal(group.snapshot().health.state, "misconfigured");
+      assert.deepEqual([...new Set(gaps(pacs.opened))], [300], how);
+      assert.equal(pacs.opened.length, 13);
+      assert.equal(house.spool.failed.length, 0);
+      pacs.unreachable = undefined;
+      pacs.answer = () => DELIVERED;
+      await house.clock.advance(300_000);
+      assert.equal(pacs.delivered.length, 5);
+      assert.deepEqual(pacs.delivered.toSorted(), entries(5).map((each) => each.base));
+    });
+  }
+});
+
+Deno.test("destinations know nothing of each other's troubles", () =>
+  inHouse(async (house) => {
+    const [good, down, picky] = ["good", "down", "picky"].map((name) => house.destination(name));
+    down!.unreachable = DOWN;
+    picky!.answer = () => REFUSED;
+    const shared = entries(10, ["good", "down", "picky"]);
+    for (const destination of [good!, down!, picky!]) house.group(destination).add(shared);
+    await house.clock.advance(600_000);
+    assert.equal(good!.delivered.length, 10);
+    assert.equal(house.spool.failed.length, 10);
+    assert.ok(house.spool.failed.every((each) => each.destination === "picky"));
+    assert.ok(shared.every((each) => each.waitsFor("down") && each.waiting.length === 1));
+  }));
+
+Deno.test("an instance that another session may carry is attempted over a new one, and costs nothing", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    let reopened = 0;
+    pacs.answer = (each) => each.base === "e2" && reopened++ < 2 ? { kind: "reopen" } : DELIVERED;
+    const group = house.group(pacs);
+    group.add(entries(6));
+    await house.clock.advance(1_000);
+    assert.deepEqual(pacs.delivered, entries(6).map((each) => each.base));
+    assert.equal(pacs.opened.length, 3);
+    assert.equal(group.snapshot().health.state, "up");
+  }));
+
+Deno.test("a damaged instance is set aside once, and is over for the other destinations, too", () =>
+  inHouse(async (house) => {
+    const first = house.destination("first");
+    first.answer = (each) =>
+      each.base === "e1" ? { kind: "corrupt", reason: "does not match" } : DELIVERED;
+    const second = house.destination("second");
+    second.unreachable = DOWN;
+    const shared = entries(3, ["first", "second"]);
+    const groups = [house.group(first), house.group(second)];
+    for (const group of groups) group.add(shared);
+    await house.clock.advance(1_000);
+    assert.deepEqual(house.spool.aside, ["e1"]);
+    second.unreachable = undefined;
+    await house.clock.advance(300_000);
+    assert.deepEqual(second.attempted, ["e0", "e2"]);
+    assert.deepEqual(groups.map((group) => group.snapshot().waiting), [0, 0]);
+  }));
+
+Deno.test("instances that went away do not hold up those behind them", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.batch = 1;
+    const all = entries(4);
+    pacs.answer = (each) => {
+      // While the first is under way, a person removes the second and the third.
+      if (each === all[0]) { for (const gone of [all[1]!, all[2]!]) gone.queued = false; }
+      return DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(all);
+    await house.clock.advance(100);
+    assert.deepEqual(pacs.delivered, ["e0", "e3"], "without waiting for the idle time");
+    assert.equal(group.snapshot().waiting, 0);
+  }));
+
+Deno.test("an instance removed by hand is over without being tried again", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = () => ({ kind: "gone" });
+    const group = house.group(pacs);
+    group.add(entries(2));
+    await house.clock.advance(3_600_000);
+    assert.equal(pacs.attempted.length, 2);
+    assert.equal(group.snapshot().waiting, 0);
+  }));
+
+Deno.test("a duplicate is delivered where an earlier attempt may have arrived, refused where none was made", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    let first = true;
+    pacs.answer = (each) => {
+      if (each.base === "interrupted" && first) {
+        first = false;
+        return { kind: "interrupted", reason: "reset" };
+      }
+      return { kind: "duplicate", reason: "Duplicate SOP instance (0111)" };
+    };
+    const group = house.group(pacs);
+    group.add([
+      entry("fresh"),
+      entry("from an earlier start", ["pacs"], true),
+      entry("interrupted"),
+    ]);
+    await house.clock.advance(3_600_000);
+    assert.equal(group.snapshot().delivered, 2);
+    assert.deepEqual(house.spool.failed.map((each) => each.base), ["fresh"]);
+  }));
+
+Deno.test("an instance that failed/ does not take stays in the queue and is tried again later", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.retryAttempts = 0;
+    pacs.answer = (each) => each.base === "e1" ? REFUSED : DELIVERED;
+    house.spool.failure = new Error("EIO");
+    const group = house.group(pacs);
+    group.add(entries(4));
+    await house.clock.advance(1_000);
+    assert.deepEqual(pacs.delivered, ["e0", "e2", "e3"]);
+    assert.equal(group.snapshot().waiting, 1);
+    await house.clock.advance(600_000);
+    assert.equal(house.spool.failed.length, 1);
+    assert.equal(group.snapshot().waiting, 0);
+    assert.equal(pacs.delivered.length, 3, "no other was sent twice");
+  }));
+
+Deno.test("an error of a destination's own code backs off like one that is down, and loses nothing", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.answer = () => {
+      throw new TypeError("a defect");
+    };
+    const group = house.group(pacs);
+    group.add(entries(3));
+    await house.clock.advance(60_000);
+    assert.deepEqual(gaps(pacs.opened), [5, 10, 20]);
+    pacs.answer = () => DELIVERED;
+    await house.clock.advance(300_000);
+    assert.equal(pacs.delivered.length, 3);
+  }));
+
+Deno.test("a stop lets the attempt under way finish and begins none", async () => {
+  const house = new House();
+  const pacs = house.destination();
+  const go = Promise.withResolvers<void>();
+  pacs.answer = async () => {
+    await go.promise;
+    return DELIVERED;
+  };
+  const group = house.group(pacs);
+  group.add(entries(5));
+  await settled();
+  const stopped = group.stop(60_000);
+  await settled();
+  go.resolve();
+  await stopped;
+  assert.deepEqual(pacs.delivered, ["e0"]);
+  assert.equal(pacs.openNow, 0);
+  group.add(entries(3));
+  await house.clock.advance(600_000);
+  assert.equal(pacs.attempted.length, 1);
+});

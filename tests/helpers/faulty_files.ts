@@ -1,0 +1,103 @@
+/*
+ * The real file system with faults at chosen calls.
+ */
+
+import { type FileSystem, realFileSystem, type SpoolFile } from "../../src/spool/file_system.ts";
+
+/** Every operation a fault can be put on. */
+export type Operation =
+  | "open"
+  | "write"
+  | "read"
+  | "syncData"
+  | "rename"
+  | "link"
+  | "remove"
+  | "makeDirectory"
+  | "syncDirectory";
+
+/** An error as the runtime throws it: with the system's code and number. */
+export function systemError(code: string, text = "failed"): Error {
+  return Object.assign(new Error(`${text} (os error 5)`), { code });
+}
+
+export class FaultyFiles implements FileSystem {
+  /** Asked before each operation; an error is thrown instead of doing it. */
+  fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Every operation, with its path. */
+  readonly calls: { operation: Operation; path: string }[] = [];
+  free: number | undefined = 1 << 30;
+
+  #check(operation: Operation, path: string): void {
+    this.calls.push({ operation, path });
+    const error = this.fault(operation, path);
+    if (error !== undefined) throw error;
+  }
+
+  count(operation: Operation): number {
+    return this.calls.filter((call) => call.operation === operation).length;
+  }
+
+  open(path: string, mode: "read" | "write" | "create"): SpoolFile {
+    this.#check("open", path);
+    const file = realFileSystem.open(path, mode);
+    return {
+      write: (bytes) => {
+        this.#check("write", path);
+        file.write(bytes);
+      },
+      read: (into) => {
+        this.#check("read", path);
+        return file.read(into);
+      },
+      readLater: async (into) => {
+        this.#check("read", path);
+        return await file.readLater(into);
+      },
+      seek: (offset) => file.seek(offset),
+      size: () => file.size(),
+      syncData: async () => {
+        this.#check("syncData", path);
+        await file.syncData();
+      },
+      close: () => file.close(),
+    };
+  }
+
+  rename(from: string, to: string): void {
+    this.#check("rename", to);
+    realFileSystem.rename(from, to);
+  }
+
+  link(existing: string, name: string): void {
+    this.#check("link", name);
+    realFileSystem.link(existing, name);
+  }
+
+  remove(path: string): void {
+    this.#check("remove", path);
+    realFileSystem.remove(path);
+  }
+
+  makeDirectory(path: string): void {
+    this.#check("makeDirectory", path);
+    realFileSystem.makeDirectory(path);
+  }
+
+  list(path: string): Iterable<string> {
+    return realFileSystem.list(path);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    this.#check("syncDirectory", path);
+    await realFileSystem.syncDirectory(path);
+  }
+
+  exists(path: string): boolean {
+    return realFileSystem.exists(path);
+  }
+
+  freeBytes(): number | undefined {
+    return this.free;
+  }
+}
