@@ -101,7 +101,7 @@ Deno.test("hostile texts in any field create nothing outside the spool and the a
       fields: InstanceFields & { readonly commandUid?: string },
       titles: { calling?: string; called?: string } = {},
     ) => {
-      await using sender = await Sender.open(forwarder.port, titles);
+      await using sender = await Sender.open(forwarder.port, { ...titles, responseMs: 5000 });
       const instance = instanceOf(fields);
       return sender.send({
         ...instance,
@@ -115,6 +115,7 @@ Deno.test("hostile texts in any field create nothing outside the spool and the a
     ) => {
       await context.step(name, async () => {
         for (const [index, text] of HOSTILE.entries()) {
+          console.log(JSON.stringify(text));
           const status = await attempt(text, `1.2.77.${name.length}.${index}`);
           assert.equal(status.toString(16), expected(text).toString(16), JSON.stringify(text));
           if (status === 0) good++;
