@@ -159,7 +159,7 @@ class RunningDaemon implements Daemon {
     this.#transcoder.close();
     await this.#housekeeping;
     this.#writeHealth();
-    this.#spool.close();
+    await this.#spool.close();
     this.#lock?.release();
     log.info("Forwarder stopped");
   }

@@ -102,7 +102,10 @@ export class DicomDestination implements Destination {
   openEntry(entry: Entry): StoredInstance | Outcome {
     try {
       const hot = this.#now() - entry.receivedMs < HOT_MS;
-      return this.#spool.openEntry(entry, hot) ?? { kind: "gone" };
+      const instance = this.#spool.openEntry(entry, hot);
+      if (instance !== undefined && entry.waitsFor(this.name)) return instance;
+      instance?.close();
+      return { kind: "gone" };
     } catch (error) {
       if (error instanceof CorruptError) return { kind: "corrupt", reason: error.message };
       return unreadable(error);
@@ -205,11 +208,14 @@ class DicomSession implements Session {
         report(entry, instance);
         continue;
       }
+      let outcome: Outcome;
       try {
-        report(entry, await this.#attempt(instance, signal));
+        outcome = await this.#attempt(instance, signal);
       } finally {
+        // Before the report: deleting a file that is open costs its closing the time.
         instance.close();
       }
+      report(entry, outcome);
     }
     this.#stale = true;
   }

@@ -99,7 +99,10 @@ export class DirectoryDestination implements Destination, Session {
       if (error instanceof CorruptError) return { kind: "corrupt", reason: error.message };
       throw error;
     }
-    if (instance === undefined) return { kind: "gone" };
+    if (instance === undefined || !entry.waitsFor(this.name)) {
+      instance?.close();
+      return { kind: "gone" };
+    }
     try {
       const target = await this.#target(instance);
       this.#makeDirectory(dirname(target), toSync);

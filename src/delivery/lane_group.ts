@@ -27,6 +27,9 @@ import { WaitingLine } from "./waiting_line.ts";
 
 const log = getLog("delivery");
 
+/** A clock that goes back by less than this is merely being kept right, in ms. */
+const SET_BACK_MS = 10_000;
+
 /** How long a destination that took no further session is not asked for one, in ms. */
 const LIMIT_MS = 300_000;
 
@@ -88,6 +91,8 @@ export class LaneGroup {
   #lastAnswer = "";
   /** Sessions the destination was found to take at a time, and until when (ms since 1970) that is believed. */
   #limit = { sessions: Infinity, until: 0 };
+  /** The latest time seen, in ms since 1970. */
+  #latest = 0;
   #cancelTimer: (() => void) | undefined;
   #timerAt = Infinity;
 
@@ -140,11 +145,15 @@ export class LaneGroup {
   /** Starts or wakes lanes as far as there is work and the destination is well, and sets the timer for the rest. */
   #wake(): void {
     if (this.#stop.signal.aborted) return;
-    const now = this.#setting.clock.now();
-    this.#line.ripen(now);
+    const now = this.#now();
+    // A clock that was set back must not put off for a day what was due in a minute.
+    const setBack = now < this.#latest - SET_BACK_MS;
+    this.#latest = now;
+    this.#line.ripen(setBack ? Infinity : now);
     if (this.#health.state !== "up") {
+      const due = setBack || this.#health.nextAt <= now;
       // One lane goes and looks; the others follow when it has come through.
-      if (this.#lanes.size === 0 && this.#health.nextAt <= now && this.#line.ready > 0) {
+      if (this.#lanes.size === 0 && due && this.#line.ready > 0) {
         this.#startLane();
       }
     } else if (this.#line.ready > 0) {

@@ -81,7 +81,7 @@ export function encodeFileMeta(meta: FileMeta): Uint8Array {
  *
  * @param head at least the preamble and the whole file meta; `HEAD_READ_LENGTH` bytes do, or the whole file.
  * @returns the elements, and the offset in bytes at which the data set begins.
- * @throws {Part10Error} where "DICM" or the transfer syntax is missing, or the head ends too early.
+ * @throws {Part10Error} where "DICM" or the transfer syntax is missing, or the head ends inside an element.
  */
 export function readFileMeta(head: Uint8Array): { meta: FileMeta; dataSetOffset: number } {
   const mark = latin1(head, PREAMBLE_LENGTH, Math.min(head.length, PREAMBLE_LENGTH + 4));

@@ -199,8 +199,11 @@ class Server {
       status: stored.status,
       ...(stored.comment === undefined ? {} : { errorComment: stored.comment.slice(0, 64) }),
     });
-    stored.afterAnswer?.();
-    await sent;
+    try {
+      stored.afterAnswer?.();
+    } finally {
+      await sent;
+    }
   }
 
   #answer(context: AcceptedContext, command: Command): Promise<void> {

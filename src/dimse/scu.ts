@@ -85,6 +85,7 @@ export class ServiceUser {
     sopInstanceUid: string,
     dataSet: OutgoingDataSet,
   ): Promise<Answer | undefined> {
+    if (dataSet.length <= 0) throw new RangeError("A data set of 0 bytes cannot be sent");
     const messageId = this.#nextMessageId();
     const fragment = this.association.fragmentLength;
     const command = encodeCommandPdus(

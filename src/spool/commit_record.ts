@@ -13,7 +13,8 @@
  *     28-31  study hash
  *     32-39  received, ms since 1970
  *     40-47  sequence
- *     48-123 reserved, 0
+ *     48-51  CRC-32 of the file meta: of all bytes between the preamble and the data set
+ *     52-123 reserved, 0
  *     124-127 CRC-32 of bytes 0 to 123
  */
 
@@ -25,6 +26,7 @@ export interface CommitRecord {
   readonly dataSetOffset: number;
   readonly dataSetLength: number;
   readonly crc32: number;
+  readonly metaCrc32: number;
   readonly studyHash: number;
   readonly receivedMs: number;
   readonly sequence: number;
@@ -45,6 +47,7 @@ export function putCommitRecord(into: Uint8Array, record: CommitRecord): void {
   view.setUint32(28, record.studyHash, true);
   view.setBigUint64(32, BigInt(record.receivedMs), true);
   view.setBigUint64(40, BigInt(record.sequence), true);
+  view.setUint32(48, record.metaCrc32, true);
   view.setUint32(124, crc32(into.subarray(0, 124)), true);
 }
 
@@ -61,5 +64,6 @@ export function readCommitRecord(bytes: Uint8Array): CommitRecord | undefined {
     studyHash: view.getUint32(28, true),
     receivedMs: Number(view.getBigUint64(32, true)),
     sequence: Number(view.getBigUint64(40, true)),
+    metaCrc32: view.getUint32(48, true),
   };
 }

@@ -30,6 +30,10 @@ export interface FileSystem {
   /** A second name for the same file. */
   link(existing: string, name: string): void;
   remove(path: string): void;
+  /** The same without blocking: giving back the space of a large file can take a while. */
+  removeLater(path: string): Promise<void>;
+  /** Makes an empty file that must not exist, without blocking; its name is durable once the directory is synced. */
+  createLater(path: string): Promise<void>;
   makeDirectory(path: string): void;
   /** Names in a directory, in any order; none where it does not exist. */
   list(path: string): Iterable<string>;
@@ -94,6 +98,12 @@ export const realFileSystem: FileSystem = {
   rename: (from, to) => Deno.renameSync(from, to),
   link: (existing, name) => Deno.linkSync(existing, name),
   remove: (path) => Deno.removeSync(path),
+  removeLater: (path) => Deno.remove(path),
+  async createLater(path) {
+    using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+    // Where a directory cannot be synced, syncing the new file is what makes its name durable.
+    if (Deno.build.os === "windows") await file.sync();
+  },
   makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
   *list(path) {
     try {

@@ -41,6 +41,7 @@ export class IncomingInstance {
   readonly #file: SpoolFile;
   readonly #buffer: Uint8Array;
   readonly #dataSetOffset: number;
+  readonly #metaCrc: number;
   #used: number;
   /** Bytes already in the file. */
   #written = 0;
@@ -60,6 +61,7 @@ export class IncomingInstance {
     this.#buffer = buffer;
     const head = encodeFileMeta(meta);
     this.#dataSetOffset = PREAMBLE_LENGTH + head.length;
+    this.#metaCrc = crc32(head);
     buffer.fill(0, 0, PREAMBLE_LENGTH);
     buffer.set(head, PREAMBLE_LENGTH);
     this.#used = this.#dataSetOffset;
@@ -111,6 +113,7 @@ export class IncomingInstance {
         ...identity,
         dataSetOffset: this.#dataSetOffset,
         dataSetLength: this.#length,
+        metaCrc32: this.#metaCrc,
       };
       // The record goes in with the rest where nothing has been written yet, and over the empty preamble where it has.
       const whole = this.#written === 0;

@@ -53,13 +53,7 @@ export class Slots {
     const made: string[] = [];
     for (let n = 0; n < BATCH; n++) {
       const path = join(this.#directory, `${this.#prefix}-${this.#next++}.part`);
-      const file = this.#files.open(path, "create");
-      try {
-        // Where a directory cannot be synced, syncing the new file is what makes its name durable.
-        if (Deno.build.os === "windows") await file.syncData();
-      } finally {
-        file.close();
-      }
+      await this.#files.createLater(path);
       made.push(path);
     }
     await this.#files.syncDirectory(this.#directory);

@@ -61,6 +61,8 @@ export class Spool implements IncomingOwner {
   #buffers: Uint8Array[] = [];
   /** Files to remove that could not be removed so far: delivered, or never committed. */
   readonly #leftovers = new Set<string>();
+  /** Removals under way. */
+  readonly #removals = new Set<Promise<void>>();
 
   private constructor(options: SpoolOptions) {
     this.#options = options;
@@ -385,8 +387,14 @@ export class Spool implements IncomingOwner {
     }
   }
 
-  /** Removes the slots that were not used. The lock is the caller's. */
-  close(): void {
+  /** Resolves when everything delivered so far has left the disk. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  /** Removes the slots that were not used, and what was delivered. The lock is the caller's. */
+  async close(): Promise<void> {
+    await this.settled();
     this.#slots.clear();
   }
 
@@ -425,7 +433,7 @@ export class Spool implements IncomingOwner {
       this.#moveToName(entry);
     } else {
       entry.queued = false;
-      this.#remove(entry.path);
+      this.#removeLater(entry.path);
     }
   }
 
@@ -470,13 +478,23 @@ export class Spool implements IncomingOwner {
     await this.#files.syncDirectory(directory);
   }
 
+  #removeLater(path: string): void {
+    const removal = this.#files.removeLater(path).catch((error) => this.#keepLeftover(path, error))
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  #keepLeftover(path: string, error: unknown): void {
+    if (error instanceof Deno.errors.NotFound) return;
+    this.#options.report(`Cannot remove ${path}, will try again`, error);
+    this.#leftovers.add(path);
+  }
+
   #remove(path: string): void {
     try {
       this.#files.remove(path);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      this.#options.report(`Cannot remove ${path}, will try again`, error);
-      this.#leftovers.add(path);
+      this.#keepLeftover(path, error);
     }
   }
 }

@@ -69,6 +69,9 @@ export class StoredInstance {
       }
       // Read no further than the record says: the data set itself may begin with anything.
       const end = Math.min(length, record.dataSetOffset);
+      if (crc32(head.subarray(PREAMBLE_LENGTH, end)) !== record.metaCrc32) {
+        throw new CorruptError(`${path}: the file meta does not match its checksum`);
+      }
       const { meta, dataSetOffset } = readMeta(path, head.subarray(0, end));
       if (dataSetOffset !== record.dataSetOffset) {
         throw new CorruptError(

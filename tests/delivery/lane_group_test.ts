@@ -433,3 +433,30 @@ Deno.test("a stop lets the attempt under way finish and begins none", async () =
   await house.clock.advance(600_000);
   assert.equal(pacs.attempted.length, 1);
 });
+
+Deno.test("a clock set back by a day does not put off the next attempt by a day", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.unreachable = DOWN;
+    house.group(pacs).add(entries(3));
+    await house.clock.advance(40_000);
+    pacs.unreachable = undefined;
+    house.clock.correct(-86_400_000);
+    await house.clock.advance(300_000);
+    assert.equal(pacs.delivered.length, 3);
+  }));
+
+Deno.test("a destination that takes one association at a time is served over it, and is not called down", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    const group = house.group(pacs);
+    const open = pacs.open.bind(pacs);
+    pacs.open = () =>
+      pacs.openNow === 0
+        ? open()
+        : Promise.reject(new DestinationError("unreachable", "local limit exceeded"));
+    group.add(entries(200));
+    await house.clock.advance(0);
+    assert.equal(pacs.delivered.length, 200);
+    assert.equal(group.snapshot().health.state, "up");
+  }));

@@ -193,6 +193,7 @@ Deno.test("nonsense on the port is cut off at once and logged, and the next asso
         await assertServes(forwarder, scratch);
       });
     }
+    await forwarder.stop();
     const lines = await log();
     for (const { name, log: pattern } of NONSENSE) {
       assert.ok(lines.some((line) => pattern.test(line)), `${name}: no line matches ${pattern}`);
@@ -206,6 +207,7 @@ Deno.test("a connection that says nothing is closed when its time is over", asyn
     await silent.receiveRest(5000);
     silent.close();
     await assertServes(forwarder, scratch);
+    await forwarder.stop();
     assert.ok((await log()).some((line) => /No association/.test(line)));
   }, { timeouts: { association_request: 0.3 } });
 });
@@ -299,6 +301,7 @@ Deno.test("a data set that is not what the command says is refused with its stat
     await forwarder.delivered("archive", 1);
     const kept = contentsOf(scratch.at("archive")).filter((name) => name.endsWith(".dcm"));
     assert.deepEqual(kept, [`PATIENT/1.2.3/1.2.3.1/${UID}.dcm`]);
+    await forwarder.stop();
     const lines = await log();
     for (const { name, log: pattern } of REFUSED) {
       assert.ok(lines.some((line) => pattern.test(line)), `${name}: no line matches ${pattern}`);

@@ -103,7 +103,7 @@ Deno.test("hostile texts in any field create nothing outside the spool and the a
     ) => {
       await using sender = await Sender.open(forwarder.port, { ...titles, responseMs: 5000 });
       const instance = instanceOf(fields);
-      return sender.send({
+      return await sender.send({
         ...instance,
         sopInstanceUid: fields.commandUid ?? instance.sopInstanceUid,
       });
@@ -115,7 +115,6 @@ Deno.test("hostile texts in any field create nothing outside the spool and the a
     ) => {
       await context.step(name, async () => {
         for (const [index, text] of HOSTILE.entries()) {
-          console.log(JSON.stringify(text));
           const status = await attempt(text, `1.2.77.${name.length}.${index}`);
           assert.equal(status.toString(16), expected(text).toString(16), JSON.stringify(text));
           if (status === 0) good++;

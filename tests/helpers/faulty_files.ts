@@ -79,6 +79,16 @@ export class FaultyFiles implements FileSystem {
     realFileSystem.remove(path);
   }
 
+  async removeLater(path: string): Promise<void> {
+    this.#check("remove", path);
+    await realFileSystem.removeLater(path);
+  }
+
+  async createLater(path: string): Promise<void> {
+    this.#check("open", path);
+    await realFileSystem.createLater(path);
+  }
+
   makeDirectory(path: string): void {
     this.#check("makeDirectory", path);
     realFileSystem.makeDirectory(path);

@@ -2,7 +2,8 @@
  * Instances made for one test: small, valid, and with whatever text the test wants in the elements it is about.
  */
 
-import { type Element, encodeDataSet } from "../../src/dicom/encode.ts";
+import { concat } from "../../src/dicom/bytes.ts";
+import { encodeDataSet } from "../../src/dicom/encode.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { sha256 } from "./hashes.ts";
 
@@ -27,18 +28,35 @@ export interface InstanceFields {
 
 /** A data set of the identifying elements and a few pixels, explicit VR little endian. */
 export function dataSetOf(fields: InstanceFields): Uint8Array {
-  const elements: Element[] = [
-    [0x00080016, "UI", fields.sopClassUid ?? CT_IMAGE_STORAGE],
-    [0x00080018, "UI", fields.sopInstanceUid ?? "1.2.3.4"],
-    [0x00080060, "CS", fields.modality ?? "CT"],
-    [0x00100020, "LO", fields.patientId ?? "PATIENT"],
-    [0x0020000d, "UI", fields.studyUid ?? "1.2.3"],
-    [0x0020000e, "UI", fields.seriesUid ?? "1.2.3.1"],
-    [0x00280010, "US", 2],
-    [0x00280011, "US", 2],
-    [0x7fe00010, "OW", Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)],
-  ];
-  return encodeDataSet(elements);
+  return concat([
+    textElement(0x00080016, "UI", fields.sopClassUid ?? CT_IMAGE_STORAGE),
+    textElement(0x00080018, "UI", fields.sopInstanceUid ?? "1.2.3.4"),
+    textElement(0x00080060, "CS", fields.modality ?? "CT"),
+    textElement(0x00100020, "LO", fields.patientId ?? "PATIENT"),
+    textElement(0x0020000d, "UI", fields.studyUid ?? "1.2.3"),
+    textElement(0x0020000e, "UI", fields.seriesUid ?? "1.2.3.1"),
+    encodeDataSet([
+      [0x00280010, "US", 2],
+      [0x00280011, "US", 2],
+      [0x7fe00010, "OW", Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)],
+    ]),
+  ]);
+}
+
+/** One element of any text, of any length up to 65,534 characters, legal or not; a character a byte (PS3.5 §7.1.2). */
+function textElement(tag: number, vr: string, text: string): Uint8Array {
+  const length = text.length + (text.length & 1);
+  const bytes = new Uint8Array(8 + length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, tag >>> 16, true);
+  view.setUint16(2, tag & 0xffff, true);
+  view.setUint16(6, length, true);
+  const encoded = `${vr}  ${text}`;
+  for (let at = 0; at < encoded.length; at++) {
+    if (at !== 2 && at !== 3) bytes[4 + at] = encoded.charCodeAt(at);
+  }
+  if (length > text.length) bytes[7 + length] = vr === "UI" ? 0 : 0x20;
+  return bytes;
 }
 
 /** An instance whose command agrees with its data set. */

@@ -108,6 +108,7 @@ const RECORD: CommitRecord = {
   studyHash: 0x89abcdef,
   receivedMs: 1_763_900_000_000,
   sequence: 42,
+  metaCrc32: 0x11223344,
 };
 
 Deno.test("a commit record is laid out as its module says", () => {
@@ -123,7 +124,8 @@ Deno.test("a commit record is laid out as its module says", () => {
       98badcfe efcdab89       // CRC-32, study hash
       0007a2b09a010000        // received: 1763900000000
       2a00000000000000        // sequence
-      ${"00".repeat(76)}
+      44332211                // CRC-32 of the file meta
+      ${"00".repeat(72)}
     `)),
   );
   const crc = new DataView(into.buffer).getUint32(124, true);
@@ -144,6 +146,7 @@ Deno.test("whatever record is written is read back the same", () => {
         studyHash: u32,
         receivedMs: u53,
         sequence: u53,
+        metaCrc32: u32,
       }, { noNullPrototype: true }),
       (record) => {
         const into = new Uint8Array(128);

@@ -25,12 +25,13 @@ Deno.test("after a failed sync the slot is gone, never synced again, and nothing
     await spool.maintain();
     assert.match(spool.refusesNew()!, /failed to sync/, "the probe failed, too");
     spool.delivered(delivered, "a");
+    await spool.settled();
     assert.deepEqual(directory.listing().filter((path) => path.endsWith(".dcm")), []);
     directory.files.fault = () => undefined;
     await spool.maintain();
     assert.equal(spool.refusesNew(), undefined);
     await store(spool, ["a"]);
-    spool.close();
+    await spool.close();
   }));
 
 for (const at of [1, 2, 3]) {
@@ -54,7 +55,7 @@ for (const at of [1, 2, 3]) {
       assert.deepEqual(directory.listing(), []);
       assert.equal(spool.refusesNew(), undefined, "a full disk is no broken disk");
       await store(spool, ["a"]);
-      spool.close();
+      await spool.close();
     }));
 }
 
@@ -74,7 +75,7 @@ Deno.test("a rename that fails after the commit leaves the instance deliverable,
     const { entries, spool: again } = await directory.start(["a", "b"]);
     assert.equal(entries.length, 1);
     assert.equal(entries[0]!.base, entry.base, "the same instance under the same name");
-    again.close();
+    await again.close();
   }));
 
 Deno.test("a rename that fails when one of two is served goes on in memory and says at worst too much", () =>
@@ -83,11 +84,13 @@ Deno.test("a rename that fails when one of two is served goes on in memory and s
     const entry = await store(spool, ["a", "b"]);
     directory.files.fault = (operation) => operation === "rename" ? systemError("EIO") : undefined;
     spool.delivered(entry, "a");
+    await spool.settled();
     assert.equal(entry.waitsFor("a"), false);
     directory.files.fault = () => undefined;
     spool.delivered(entry, "b");
+    await spool.settled();
     assert.deepEqual(directory.listing(), []);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a delivered file that cannot be removed is removed later", () =>
@@ -97,6 +100,7 @@ Deno.test("a delivered file that cannot be removed is removed later", () =>
     directory.files.fault = (operation, path) =>
       operation === "remove" && path === entry.path ? systemError("EBUSY") : undefined;
     spool.delivered(entry, "a");
+    await spool.settled();
     assert.equal(entry.queued, false);
     await spool.maintain();
     assert.equal(directory.listing().length, 1);
@@ -106,7 +110,7 @@ Deno.test("a delivered file that cannot be removed is removed later", () =>
     const removals = directory.files.count("remove");
     await spool.maintain();
     assert.equal(directory.files.count("remove"), removals, "and is forgotten then");
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a failing move to failed/ keeps the instance in the queue", () =>
@@ -122,7 +126,7 @@ Deno.test("a failing move to failed/ keeps the instance in the queue", () =>
     directory.files.fault = () => undefined;
     await spool.fail(entry, "a", reason);
     assert.equal(entry.queued, false);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("without room for the reason the instance still goes to failed/", () =>
@@ -134,7 +138,7 @@ Deno.test("without room for the reason the instance still goes to failed/", () =
     await spool.fail(entry, "a", { kind: "refused", reason: "x", when: "", tries: 1 });
     assert.match(entry.path, /failed.a/);
     assert.match(directory.reports.join(), /Cannot write the reason/);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("slots that cannot be made are an error for who wants one, and come back with the disk", () =>
@@ -156,7 +160,7 @@ Deno.test("slots that cannot be made are an error for who wants one, and come ba
     assert.equal(taken, 64, "all that were ready were used");
     directory.files.fault = () => undefined;
     await store(spool, ["a"]);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("below the minimum of free space nothing new is taken, and the reason names figure and key", () =>
@@ -171,7 +175,7 @@ Deno.test("below the minimum of free space nothing new is taken, and the reason 
     directory.files.free = undefined;
     directory.time += 250;
     assert.equal(spool.refusesNew(), undefined, "a file system without the figure has room");
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a disk that does not sync refuses the start", () =>
@@ -192,7 +196,7 @@ Deno.test("closing removes the slots that wait, and one that a person removed is
     const slots = [...Deno.readDirSync(incoming)];
     assert.equal(slots.length, 64);
     Deno.removeSync(join(incoming, slots[10]!.name));
-    spool.close();
+    await spool.close();
     assert.deepEqual([...Deno.readDirSync(incoming)], []);
   }));
 

@@ -64,7 +64,7 @@ for (const hot of [true, false]) {
         assert.equal(record.dataSetOffset, dataSetOffset);
         assert.equal(record.dataSetLength, length);
       }
-      spool.close();
+      await spool.close();
     }));
 }
 
@@ -85,7 +85,7 @@ Deno.test("an instance is synced once, before commit is done, and only its renam
     spool.enqueue(committed, ["a"]);
     assert.deepEqual(directory.files.calls.at(-1)?.operation, "rename");
     assert.equal(directory.files.calls.length, 4);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("delivered to one of two the name loses it, delivered to the last the file is gone", () =>
@@ -95,15 +95,18 @@ Deno.test("delivered to one of two the name loses it, delivered to the last the 
     assert.deepEqual(tails(directory.listing()), ["queue/<000001>.a.b.dcm"]);
     assert.equal(entry.waitsFor("a"), true);
     spool.delivered(entry, "a");
+    await spool.settled();
     assert.deepEqual(tails(directory.listing()), ["queue/<000001>.b.dcm"]);
     assert.equal(entry.waitsFor("a"), false);
     spool.delivered(entry, "a");
+    await spool.settled();
     assert.equal(entry.queued, true, "a repeat changes nothing");
     await contentOf(spool, entry);
     spool.delivered(entry, "b");
+    await spool.settled();
     assert.deepEqual(directory.listing(), []);
     assert.equal(entry.queued, false);
-    spool.close();
+    await spool.close();
     assert.deepEqual((await directory.start()).entries, []);
   }));
 
@@ -115,7 +118,7 @@ Deno.test("tries are counted in the name, for each destination by itself, and su
     assert.equal(spool.countTry(entry, "b"), 2);
     assert.equal(spool.countTry(entry, "other"), 0);
     assert.deepEqual(tails(directory.listing()), ["queue/<000001>.a.b~2.dcm"]);
-    spool.close();
+    await spool.close();
     const again = await directory.start();
     assert.equal(again.entries[0]!.triesOf("b"), 2);
     assert.equal(again.entries[0]!.triesOf("a"), 0);
@@ -136,12 +139,13 @@ Deno.test("given up for one of two it lies in failed/ with its reason and goes o
     ]);
     assert.equal(hex(await contentOf(spool, entry)), hex(bytes));
     spool.delivered(entry, "b");
+    await spool.settled();
     const [failed] = [...listFailed(directory.files, join(directory.path, "failed"))];
     assert.deepEqual(failed!.reason(), REFUSED);
     assert.equal(failed!.destination, "a");
     const file = Deno.readFileSync(failed!.path);
     assert.equal(hex(file.subarray(file.length - 5000)), hex(bytes));
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("the second name is on the disk before the first says less", () =>
@@ -153,7 +157,7 @@ Deno.test("the second name is on the disk before the first says less", () =>
     const order = directory.files.calls.map((call) => call.operation);
     assert.ok(order.indexOf("link") < order.indexOf("syncDirectory"), String(order));
     assert.ok(order.indexOf("syncDirectory") < order.indexOf("rename"), String(order));
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("given up for the last it moves to failed/ and leaves the queue", () =>
@@ -167,8 +171,9 @@ Deno.test("given up for the last it moves to failed/ and leaves the queue", () =
     ]);
     assert.equal(entry.queued, false);
     spool.delivered(entry, "a");
+    await spool.settled();
     assert.equal(directory.listing().length, 2, "nothing is delivered any more");
-    spool.close();
+    await spool.close();
     assert.deepEqual((await directory.start()).entries, []);
   }));
 
@@ -181,11 +186,12 @@ Deno.test("where the file system has no hard links, failed/ gets a whole copy", 
       operation === "link" ? new Deno.errors.NotSupported("no links here") : undefined;
     await spool.fail(entry, "a", REFUSED);
     spool.delivered(entry, "b");
+    await spool.settled();
     const listing = directory.listing();
     assert.deepEqual(tails(listing), ["failed/a/<000001>.dcm", "failed/a/<000001>.json"]);
     const file = Deno.readFileSync(join(directory.path, listing[0]!));
     assert.equal(hex(file.subarray(-600_000)), hex(bytes));
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a damaged instance is set aside with the reason and is gone for every destination", () =>
@@ -199,7 +205,7 @@ Deno.test("a damaged instance is set aside with the reason and is gone for every
     ]);
     assert.match(Deno.readTextFileSync(entry.path.replace(/dcm$/, "json")), /match its checksum/);
     assert.equal(entry.waitsFor("b"), false);
-    spool.close();
+    await spool.close();
     assert.deepEqual((await directory.start()).entries, []);
     assert.equal(directory.listing().length, 2, "never deleted");
   }));
@@ -213,7 +219,7 @@ Deno.test("names alone rebuild the queue, oldest first, without a file opened", 
       directory.time += n % 3 === 0 ? 0 : 1000;
       await store(spool, n % 2 === 0 ? ["a"] : ["a", "b"], noise(100, n + 1));
     }
-    spool.close();
+    await spool.close();
     directory.files.calls.length = 0;
     const { spool: again, entries } = await directory.start();
     assert.equal(entries.length, 20);
@@ -227,7 +233,7 @@ Deno.test("names alone rebuild the queue, oldest first, without a file opened", 
     }
     const opened = directory.files.calls.filter((call) => call.path.endsWith(".dcm"));
     assert.deepEqual(opened, []);
-    again.close();
+    await again.close();
   }));
 
 Deno.test("a committed slot is promoted with all its bytes and routed again", () =>
@@ -247,7 +253,7 @@ Deno.test("a committed slot is promoted with all its bytes and routed again", ()
     assert.equal(entries.length, 1);
     assert.deepEqual(tails(directory.listing()), ["queue/<000001>.x.y.dcm"]);
     assert.equal(hex(await contentOf(again, entries[0]!)), hex(bytes));
-    again.close();
+    await again.close();
   }));
 
 Deno.test("a slot that was not committed, whole or in part, is removed", () =>
@@ -261,7 +267,7 @@ Deno.test("a slot that was not committed, whole or in part, is removed", () =>
     const { entries, spool: again } = await directory.start();
     assert.deepEqual(entries, []);
     assert.deepEqual(directory.listing(), []);
-    again.close();
+    await again.close();
   }));
 
 Deno.test("a torn slot is removed wherever it was torn, and never becomes an instance", () =>
@@ -269,7 +275,7 @@ Deno.test("a torn slot is removed wherever it was torn, and never becomes an ins
     const { spool } = await directory.start();
     const { path } = await commit(spool, noise(3000));
     const whole = Deno.readFileSync(path);
-    spool.close();
+    await spool.close();
     const { dataSetOffset } = readFileMeta(whole);
     const torn: Uint8Array[] = [];
     for (const length of [0, 1, 127, 128, dataSetOffset, whole.length - 1]) {
@@ -287,7 +293,7 @@ Deno.test("a torn slot is removed wherever it was torn, and never becomes an ins
       Deno.removeSync(path, { recursive: true });
       Deno.writeFileSync(path, bytes);
       const { entries, spool: again } = await directory.start();
-      again.close();
+      await again.close();
       assert.deepEqual(entries, [], `torn ${n}`);
       assert.deepEqual(directory.listing(), [], `torn ${n}`);
       Deno.writeFileSync(path, whole);
@@ -298,7 +304,7 @@ Deno.test("a committed slot whose file meta is damaged is set aside and does not
   withSpool(async (directory) => {
     const { spool } = await directory.start();
     const { path } = await commit(spool);
-    spool.close();
+    await spool.close();
     const damaged = Deno.readFileSync(path);
     damaged[129]! ^= 0xff; // in "DICM", which no checksum covers
     Deno.writeFileSync(path, damaged);
@@ -309,8 +315,8 @@ Deno.test("a committed slot whose file meta is damaged is set aside and does not
     assert.match(kept[0]!, /^corrupt\//);
     const name = kept[0]!.slice("corrupt/".length);
     assert.ok(parseName(name) !== undefined, `${name} is a name that status counts`);
-    assert.match(directory.reports.join("\n"), /DICM/);
-    again.close();
+    assert.match(directory.reports.join("\n"), /file meta does not match its checksum/);
+    await again.close();
   }));
 
 Deno.test("sequences go on behind all that are in use, so no name comes twice", () =>
@@ -333,7 +339,7 @@ Deno.test("sequences go on behind all that are in use, so no name comes twice", 
 Deno.test("files that are not the spool's are left alone and reported", () =>
   withSpool(async (directory) => {
     const { spool } = await directory.start();
-    spool.close();
+    await spool.close();
     const strange = ["queue/00/readme.txt", "queue/00/1763900000000-000001-00000000-00000000.dcm"];
     for (const path of strange) Deno.writeTextFileSync(join(directory.path, path), "x");
     const { entries } = await directory.start();
@@ -348,7 +354,7 @@ Deno.test("a spool of another version is refused and not touched; an empty versi
   withSpool(async (directory) => {
     const { spool } = await directory.start();
     const entry = await store(spool, ["a"]);
-    spool.close();
+    await spool.close();
     const version = join(directory.path, "VERSION");
     assert.equal(Deno.readTextFileSync(version), "1\n");
     for (const other of ["2\n", "1.1\n", "one", "0"]) {
@@ -378,7 +384,7 @@ Deno.test("a file removed by hand is no longer there to be sent, for any destina
     assert.equal(spool.openEntry(entry, true), undefined);
     assert.equal(entry.queued, false);
     assert.equal(entry.waitsFor("b"), false);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a destination taken out of the name by hand is taken out of the entry", () =>
@@ -392,7 +398,7 @@ Deno.test("a destination taken out of the name by hand is taken out of the entry
     assert.equal(entry.waitsFor("a"), false);
     assert.equal(entry.waitsFor("b"), true);
     assert.equal(entry.path, renamed);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("what lies in retry/ comes back for its destination, an unrouted one is routed anew", () =>
@@ -414,7 +420,7 @@ Deno.test("what lies in retry/ comes back for its destination, an unrouted one i
     assert.deepEqual(byBase.get(base[1]!)!.waiting.map((one) => one.destination), ["x", "y"]);
     for (const entry of adopted) await contentOf(spool, entry);
     assert.deepEqual(await spool.adoptRetries(() => Promise.resolve([]), UNROUTED), []);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a damaged file in retry/ is set aside and keeps none of the others from coming back", () =>
@@ -429,7 +435,7 @@ Deno.test("a damaged file in retry/ is set aside and keeps none of the others fr
     const adopted = await spool.adoptRetries(() => Promise.resolve(["x"]), UNROUTED);
     assert.equal(adopted.length, 4);
     assert.equal(directory.listing().filter((path) => path.startsWith("corrupt/")).length, 2);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a file put into retry/ without a destination is routed rather than lost", () =>
@@ -440,7 +446,7 @@ Deno.test("a file put into retry/ without a destination is routed rather than lo
     Deno.renameSync(entry.path, join(directory.path, "retry", `${entry.base}.dcm`));
     const [adopted] = await spool.adoptRetries(() => Promise.resolve(["x"]), UNROUTED);
     assert.deepEqual(adopted!.waiting, [{ destination: "x", tries: 0 }]);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("a retry that cannot be moved is adopted once, when it can be", () =>
@@ -459,7 +465,7 @@ Deno.test("a retry that cannot be moved is adopted once, when it can be", () =>
     adopted.push(...await spool.adoptRetries(() => Promise.resolve([]), UNROUTED));
     assert.equal(adopted.length, 1);
     await contentOf(spool, adopted[0]!);
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("what failed for a destination no longer configured comes back with it, and nothing else does", () =>
@@ -477,5 +483,5 @@ Deno.test("what failed for a destination no longer configured comes back with it
       "failed/old/<000002>.json",
       "queue/<000001>.old.dcm",
     ]);
-    spool.close();
+    await spool.close();
   }));

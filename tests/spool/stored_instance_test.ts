@@ -36,7 +36,7 @@ Deno.test("a stored file changed in any byte is corrupt or not vouched for", () 
       Deno.writeFileSync(entry.path, whole.subarray(0, length));
       assert.throws(() => spool.openEntry(entry, true), CorruptError, `${length} bytes`);
     }
-    spool.close();
+    await spool.close();
   }));
 
 Deno.test("an instance read only in part, or whose file shrinks meanwhile, is not vouched for", () =>
@@ -55,5 +55,5 @@ Deno.test("an instance read only in part, or whose file shrinks meanwhile, is no
       assert.equal(shrinking.vouch(), false);
       shrinking.close();
     }
-    spool.close();
+    await spool.close();
   }));
