@@ -5,7 +5,7 @@
  */
 
 import { escapeText } from "../log.ts";
-import { AssociationError } from "../ul/association.ts";
+import { AssociationError } from "../ul/association_error.ts";
 import { TransportError } from "../ul/transport.ts";
 
 /** A node to talk to. */

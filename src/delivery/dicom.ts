@@ -13,7 +13,8 @@ import { type OutgoingDataSet, ServiceUser } from "../dimse/scu.ts";
 import type { Entry } from "../spool/entry.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, type StoredInstance } from "../spool/stored_instance.ts";
-import { Association, AssociationError } from "../ul/association.ts";
+import { Association } from "../ul/association.ts";
+import { AssociationError } from "../ul/association_error.ts";
 import { type AcceptedContext, planContexts, type StoragePair } from "../ul/negotiation.ts";
 import { connectTcp, TransportError } from "../ul/transport.ts";
 import {

@@ -12,7 +12,8 @@ import {
   SUCCESS,
   UNRECOGNIZED_OPERATION,
 } from "../dicom/status.ts";
-import type { Association, AssociationError } from "../ul/association.ts";
+import type { Association } from "../ul/association.ts";
+import type { AssociationError } from "../ul/association_error.ts";
 import type { AcceptedContext } from "../ul/negotiation.ts";
 import { AbortReason, PduType } from "../ul/pdu.ts";
 import { encodeCommandPdus } from "../ul/pdu_encode.ts";

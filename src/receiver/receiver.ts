@@ -11,7 +11,8 @@ import { isStorageClass, transferSyntaxName, VERIFICATION } from "../dicom/uid.t
 import { serve } from "../dimse/scp.ts";
 import { getLog } from "../log.ts";
 import type { Spool } from "../spool/spool.ts";
-import { Association, AssociationError, type AssociationOptions } from "../ul/association.ts";
+import { Association, type AssociationOptions } from "../ul/association.ts";
+import { AssociationError } from "../ul/association_error.ts";
 import type { AssociateRequest } from "../ul/pdu.ts";
 import { Transport } from "../ul/transport.ts";
 import { hostFilter, refuse } from "./admission.ts";

@@ -8,6 +8,7 @@
  */
 
 import { APPLICATION_CONTEXT } from "../dicom/uid.ts";
+import { AssociationError } from "./association_error.ts";
 import {
   type AcceptedContext,
   acceptedContexts,
@@ -48,27 +49,6 @@ export interface AssociationOptions {
   readonly writeStallMs: number;
   /** How long to wait for the answer to a release. */
   readonly releaseMs: number;
-}
-
-/** Why an association ended, or did not come about. */
-export class AssociationError extends Error {
-  override readonly name = "AssociationError";
-  /**
-   * `rejected` by the peer, `aborted` by the peer, `closed` without a word, `timeout`, `protocol` where the peer broke
-   * the protocol and we aborted, `stopped` where this side ended it.
-   */
-  readonly kind: "rejected" | "aborted" | "closed" | "timeout" | "protocol" | "stopped";
-  readonly reject: AssociateReject | undefined;
-
-  constructor(
-    kind: AssociationError["kind"],
-    message: string,
-    options: { cause?: unknown; reject?: AssociateReject } = {},
-  ) {
-    super(message, { cause: options.cause });
-    this.kind = kind;
-    this.reject = options.reject;
-  }
 }
 
 /** The peer asks to release; answer with `respondRelease`. */

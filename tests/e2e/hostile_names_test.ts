@@ -116,9 +116,13 @@ Deno.test("hostile texts in any field create nothing outside the spool and the a
       await context.step(name, async () => {
         for (const [index, text] of HOSTILE.entries()) {
           const status = await attempt(text, `1.2.77.${name.length}.${index}`);
-          assert.equal(status.toString(16), expected(text).toString(16), JSON.stringify(text));
+          assert.equal(
+            status.toString(16),
+            expected(text).toString(16),
+            JSON.stringify(text.slice(0, 80)),
+          );
           if (status === 0) good++;
-          assert.deepEqual(outside(scratch), before, JSON.stringify(text));
+          assert.deepEqual(outside(scratch), before, JSON.stringify(text.slice(0, 80)));
         }
         // The next good one is served.
         assert.equal(await store({ sopInstanceUid: `1.2.78.${name.length}` }), 0);

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { generateStudy } from "../../src/cli/demo_study.ts";
-import { AssociationError } from "../../src/ul/association.ts";
+import { AssociationError } from "../../src/ul/association_error.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
 import { sha256 } from "../helpers/hashes.ts";

@@ -4,11 +4,8 @@
  */
 
 import assert from "node:assert/strict";
-import {
-  Association,
-  type AssociationError,
-  type AssociationOptions,
-} from "../../src/ul/association.ts";
+import { Association, type AssociationOptions } from "../../src/ul/association.ts";
+import type { AssociationError } from "../../src/ul/association_error.ts";
 import { type AssociateRequest, PduType, type ProposedContext } from "../../src/ul/pdu.ts";
 import { connectTcp, Transport } from "../../src/ul/transport.ts";
 import { hex } from "./hex.ts";

@@ -6,7 +6,8 @@
 
 import { createHash } from "node:crypto";
 import { serve, type StoreRequest } from "../../src/dimse/scp.ts";
-import { Association, AssociationError } from "../../src/ul/association.ts";
+import { Association } from "../../src/ul/association.ts";
+import { AssociationError } from "../../src/ul/association_error.ts";
 import { Transport } from "../../src/ul/transport.ts";
 import { OPTIONS } from "./served.ts";
 import { within } from "./until.ts";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { concat } from "../../src/dicom/bytes.ts";
 import { APPLICATION_CONTEXT, IMPLICIT_VR_LE, VERIFICATION } from "../../src/dicom/uid.ts";
-import { type AssociationError } from "../../src/ul/association.ts";
+import type { AssociationError } from "../../src/ul/association_error.ts";
 import { type AssociateRequest, PduType } from "../../src/ul/pdu.ts";
 import { decodeControlPdu } from "../../src/ul/pdu_decode.ts";
 import { encodeCommandPdus } from "../../src/ul/pdu_encode.ts";
