@@ -258,8 +258,12 @@ export class HeaderReader {
       this.#enter(vr);
     } else {
       const wanted = WANTED.get(tag);
-      if (wanted === undefined || length > LONGEST_VALUE) this.#skip = length;
-      else if (length > 0) {
+      if (wanted === undefined) this.#skip = length;
+      else if (length > LONGEST_VALUE) {
+        // Not absent, and equal to nothing that anybody means.
+        this.identification[wanted] = `(${length} bytes)`;
+        this.#skip = length;
+      } else if (length > 0) {
         this.#wanted = wanted;
         this.#valueLength = length;
       }
