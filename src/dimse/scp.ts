@@ -17,17 +17,8 @@ import type { AssociationError } from "../ul/association_error.ts";
 import type { AcceptedContext } from "../ul/negotiation.ts";
 import { AbortReason, PduType } from "../ul/pdu.ts";
 import { encodeCommandPdus } from "../ul/pdu_encode.ts";
-import {
-  type Command,
-  CommandField,
-  decodeCommand,
-  encodeCommand,
-  MalformedCommand,
-  NO_DATA_SET,
-} from "./command.ts";
-
-/** The longest command set taken, in bytes; real ones are under 1 KiB. */
-const LONGEST_COMMAND = 64 * 1024;
+import { type Command, CommandField, encodeCommand, NO_DATA_SET } from "./command.ts";
+import { receiveCommand } from "./receive_command.ts";
 
 /** A C-STORE request whose data set is still to be read. */
 export interface StoreRequest {
@@ -83,54 +74,18 @@ class Server {
 
   async run(): Promise<void> {
     for (;;) {
-      const message = await this.#receiveCommand();
+      const message = await receiveCommand(this.#association);
       if (message === undefined) {
         await this.#association.respondRelease();
         return;
       }
-      await this.#dispatch(message.context, message.command);
+      await this.#dispatch(this.#contextOf(message.contextId), message.command);
     }
   }
 
-  /** One command set, put together from its fragments; undefined when the peer releases instead. */
-  async #receiveCommand(): Promise<{ context: AcceptedContext; command: Command } | undefined> {
-    let context: AcceptedContext | undefined;
-    let pieces: Uint8Array | undefined;
-    let length = 0;
-    for (;;) {
-      const piece = await this.#association.next(context !== undefined);
-      if (piece.type !== PduType.Data) return undefined;
-      if (!piece.command) throw await this.#broken("data set fragment where a command set is due");
-      context ??= await this.#contextOf(piece.contextId);
-      if (piece.contextId !== context.id) {
-        throw await this.#broken("presentation context changes inside a command set");
-      }
-      length += piece.bytes.length;
-      if (length > LONGEST_COMMAND) {
-        throw await this.#broken(`command set of over ${LONGEST_COMMAND} bytes`);
-      }
-      if (piece.last && pieces === undefined) {
-        return { context, command: await this.#decode(piece.bytes) };
-      }
-      pieces = append(pieces, length - piece.bytes.length, piece.bytes);
-      if (piece.last) return { context, command: await this.#decode(pieces.subarray(0, length)) };
-    }
-  }
-
-  async #decode(bytes: Uint8Array): Promise<Command> {
-    try {
-      return decodeCommand(bytes);
-    } catch (error) {
-      if (error instanceof MalformedCommand) throw await this.#broken(error.message);
-      throw error;
-    }
-  }
-
-  async #contextOf(id: number): Promise<AcceptedContext> {
+  #contextOf(id: number): AcceptedContext {
     const context = this.#association.acceptedContexts.get(id);
-    if (context === undefined) {
-      throw await this.#broken(`presentation context ${id} was not accepted`);
-    }
+    if (context === undefined) throw new Error(`Defect: context ${id} was let through unaccepted`);
     return context;
   }
 
@@ -252,20 +207,4 @@ class IncomingDataSet implements DataSetSource {
   async drain(): Promise<void> {
     while (await this.read() !== undefined);
   }
-}
-
-/** Appends to a growing array of which `used` bytes are taken. */
-function append(
-  into: Uint8Array | undefined,
-  used: number,
-  bytes: Uint8Array,
-): Uint8Array {
-  let target = into ?? new Uint8Array(1024);
-  if (used + bytes.length > target.length) {
-    const larger = new Uint8Array(Math.max(target.length * 2, used + bytes.length));
-    larger.set(target.subarray(0, used));
-    target = larger;
-  }
-  target.set(bytes, used);
-  return target;
 }

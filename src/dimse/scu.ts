@@ -8,16 +8,10 @@
  */
 
 import type { Association } from "../ul/association.ts";
-import { AbortReason, PduType } from "../ul/pdu.ts";
+import { AbortReason } from "../ul/pdu.ts";
 import { DATA_HEADER_LENGTH, encodeCommandPdus, putDataHeader } from "../ul/pdu_encode.ts";
-import {
-  type Command,
-  CommandField,
-  decodeCommand,
-  encodeCommand,
-  MalformedCommand,
-  NO_DATA_SET,
-} from "./command.ts";
+import { CommandField, encodeCommand, NO_DATA_SET } from "./command.ts";
+import { receiveCommand } from "./receive_command.ts";
 
 /** A data set on its way out. */
 export interface OutgoingDataSet {
@@ -140,7 +134,15 @@ export class ServiceUser {
 
   async #answer(expected: number, messageId: number): Promise<Answer> {
     this.association.expectWithin(this.#responseMs, "no answer to the request");
-    const command = await this.#receiveCommand();
+    const message = await receiveCommand(this.association);
+    if (message === undefined) {
+      // A peer that wants to leave while an answer is due has not answered.
+      throw await this.association.protocolError(
+        "A-RELEASE-RQ instead of an answer",
+        AbortReason.UnexpectedPdu,
+      );
+    }
+    const { command } = message;
     if (command.commandField !== expected || command.messageIdBeingRespondedTo !== messageId) {
       throw await this.association.protocolError(
         `answer 0x${
@@ -152,33 +154,5 @@ export class ServiceUser {
       );
     }
     return { status: command.status, comment: command.errorComment ?? "" };
-  }
-
-  async #receiveCommand(): Promise<Command> {
-    const pieces: number[] = [];
-    for (;;) {
-      const piece = await this.association.next(pieces.length > 0);
-      if (piece.type !== PduType.Data) {
-        // A peer that wants to leave while an answer is due has not answered.
-        throw await this.association.protocolError(
-          "A-RELEASE-RQ instead of an answer",
-          AbortReason.UnexpectedPdu,
-        );
-      }
-      if (!piece.command || pieces.length + piece.bytes.length > 64 * 1024) {
-        throw await this.association.protocolError(
-          "answer is no command set of reasonable length",
-          AbortReason.InvalidParameter,
-        );
-      }
-      for (const byte of piece.bytes) pieces.push(byte);
-      if (!piece.last) continue;
-      try {
-        return decodeCommand(Uint8Array.from(pieces));
-      } catch (error) {
-        if (!(error instanceof MalformedCommand)) throw error;
-        throw await this.association.protocolError(error.message, AbortReason.InvalidParameter);
-      }
-    }
   }
 }

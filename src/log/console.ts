@@ -8,11 +8,15 @@
 
 const MAX_WAITING = 1024 * 1024;
 
+/** Lines that follow each other so closely go out together, ms: a write of its own costs each more than its text. */
+const TOGETHER_MS = 50;
+
 export class ConsoleLines {
   readonly #onGone: (reason: string) => void;
   #waiting = "";
   #dropped = 0;
   #gone = false;
+  #wroteAt = -Infinity;
   #running: Promise<void> | null = null;
 
   constructor(onGone: (reason: string) => void) {
@@ -36,10 +40,13 @@ export class ConsoleLines {
   }
 
   async #run(): Promise<void> {
-    // Lines of the same turn of the event loop go out together.
-    await Promise.resolve();
     try {
       while (this.#waiting !== "") {
+        const since = performance.now() - this.#wroteAt;
+        if (since < TOGETHER_MS) {
+          await new Promise((resolve) => setTimeout(resolve, TOGETHER_MS - since));
+        } else await Promise.resolve();
+        this.#wroteAt = performance.now();
         const note = this.#dropped > 0 ? `(${this.#dropped} lines not shown here)\n` : "";
         let bytes = new TextEncoder().encode(this.#waiting + note);
         this.#waiting = "";

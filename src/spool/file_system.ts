@@ -32,8 +32,11 @@ export interface FileSystem {
   remove(path: string): void;
   /** The same without blocking: giving back the space of a large file can take a while. */
   removeLater(path: string): Promise<void>;
-  /** Makes an empty file that must not exist, without blocking; its name is durable once the directory is synced. */
-  createLater(path: string): Promise<void>;
+  /**
+   * Makes an empty file that must not exist, and opens it for writing, without blocking. Its name is durable once the
+   * directory is synced.
+   */
+  createLater(path: string): Promise<SpoolFile>;
   makeDirectory(path: string): void;
   /** Names in a directory, in any order; none where it does not exist. */
   list(path: string): Iterable<string>;
@@ -100,9 +103,10 @@ export const realFileSystem: FileSystem = {
   remove: (path) => Deno.removeSync(path),
   removeLater: (path) => Deno.remove(path),
   async createLater(path) {
-    using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+    const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     // Where a directory cannot be synced, syncing the new file is what makes its name durable.
     if (Deno.build.os === "windows") await file.sync();
+    return new RealFile(file);
   },
   makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
   *list(path) {

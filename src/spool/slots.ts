@@ -9,9 +9,15 @@ import { join } from "node:path";
 import type { FileSystem, SpoolFile } from "./file_system.ts";
 
 /** Made together, with one directory sync. */
-const BATCH = 64;
+const BATCH = 32;
 /** New ones are made when so few are left. */
-const LOW = 24;
+const LOW = 16;
+
+/** An empty file whose name is on the disk, open for writing. */
+export interface Slot {
+  readonly path: string;
+  readonly file: SpoolFile;
+}
 
 export class Slots {
   readonly #files: FileSystem;
@@ -19,7 +25,7 @@ export class Slots {
   /** Distinguishes this process's slots from those of earlier ones. */
   readonly #prefix: string;
   #next = 0;
-  #ready: string[] = [];
+  #ready: Slot[] = [];
   #making: Promise<void> | undefined;
 
   constructor(files: FileSystem, directory: string, prefix: string) {
@@ -28,16 +34,16 @@ export class Slots {
     this.#prefix = prefix;
   }
 
-  /** An empty file of our own, open for writing. */
-  async take(): Promise<{ path: string; file: SpoolFile }> {
+  /** An empty file of our own. */
+  async take(): Promise<Slot> {
     for (;;) {
-      const path = this.#ready.pop();
-      if (path !== undefined) {
+      const slot = this.#ready.pop();
+      if (slot !== undefined) {
         if (this.#ready.length < LOW) {
           // A failure shows to whoever finds no slot left; until then there is nothing to tell.
           this.fill().catch(() => {});
         }
-        return { path, file: this.#files.open(path, "write") };
+        return slot;
       }
       await this.fill();
     }
@@ -50,25 +56,34 @@ export class Slots {
   }
 
   async #make(): Promise<void> {
-    const made: string[] = [];
-    for (let n = 0; n < BATCH; n++) {
-      const path = join(this.#directory, `${this.#prefix}-${this.#next++}.part`);
-      await this.#files.createLater(path);
-      made.push(path);
+    const made: Slot[] = [];
+    try {
+      for (let n = 0; n < BATCH; n++) {
+        const path = join(this.#directory, `${this.#prefix}-${this.#next++}.part`);
+        made.push({ path, file: await this.#files.createLater(path) });
+      }
+      await this.#files.syncDirectory(this.#directory);
+    } catch (error) {
+      this.#drop(made);
+      throw error;
     }
-    await this.#files.syncDirectory(this.#directory);
     this.#ready.push(...made);
   }
 
   /** Removes the slots not taken. */
   clear(): void {
-    for (const path of this.#ready) {
+    this.#drop(this.#ready);
+    this.#ready = [];
+  }
+
+  #drop(slots: readonly Slot[]): void {
+    for (const { path, file } of slots) {
+      file.close();
       try {
         this.#files.remove(path);
       } catch {
         // Gone already, or an empty file that the next start removes.
       }
     }
-    this.#ready = [];
   }
 }

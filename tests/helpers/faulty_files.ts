@@ -40,7 +40,10 @@ export class FaultyFiles implements FileSystem {
 
   open(path: string, mode: "read" | "write" | "create"): SpoolFile {
     this.#check("open", path);
-    const file = realFileSystem.open(path, mode);
+    return this.#watched(path, realFileSystem.open(path, mode));
+  }
+
+  #watched(path: string, file: SpoolFile): SpoolFile {
     return {
       write: (bytes) => {
         this.#check("write", path);
@@ -84,9 +87,9 @@ export class FaultyFiles implements FileSystem {
     await realFileSystem.removeLater(path);
   }
 
-  async createLater(path: string): Promise<void> {
+  async createLater(path: string): Promise<SpoolFile> {
     this.#check("open", path);
-    await realFileSystem.createLater(path);
+    return this.#watched(path, await realFileSystem.createLater(path));
   }
 
   makeDirectory(path: string): void {

@@ -157,7 +157,7 @@ Deno.test("slots that cannot be made are an error for who wants one, and come ba
     await assert.rejects(async () => {
       for (; taken < 100; taken++) await store(spool, ["a"], noise(10, taken + 1));
     }, { code: "EMFILE" });
-    assert.equal(taken, 64, "all that were ready were used");
+    assert.equal(taken, 32, "all that were ready were used");
     directory.files.fault = () => undefined;
     await store(spool, ["a"]);
     await spool.close();
@@ -194,7 +194,7 @@ Deno.test("closing removes the slots that wait, and one that a person removed is
     const { spool } = await directory.start();
     const incoming = join(directory.path, "incoming");
     const slots = [...Deno.readDirSync(incoming)];
-    assert.equal(slots.length, 64);
+    assert.equal(slots.length, 32);
     Deno.removeSync(join(incoming, slots[10]!.name));
     await spool.close();
     assert.deepEqual([...Deno.readDirSync(incoming)], []);
