@@ -8,7 +8,7 @@
 
 import type { DicomDestinationConfig } from "../config/load.ts";
 import { classifyStoreStatus, describeStatus } from "../dicom/status.ts";
-import { transferSyntaxName } from "../dicom/uid.ts";
+import { encodingOf, transferSyntaxName } from "../dicom/uid.ts";
 import { type OutgoingDataSet, ServiceUser } from "../dimse/scu.ts";
 import type { Entry } from "../spool/entry.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -256,7 +256,7 @@ class DicomSession implements Session {
           } nor an uncompressed transfer syntax for the SOP class ${sopClassUid}`,
         };
     }
-    let dataSet: OutgoingDataSet = instance;
+    let dataSet: OutgoingDataSet = evenLength(instance);
     if (carriage.kind === "transcoded") {
       const transcoded = await this.#destination.transcoded(instance, carriage.context, signal);
       if ("kind" in transcoded) return transcoded;
@@ -322,6 +322,26 @@ function unreadable(error: unknown): Outcome {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "EMFILE" || code === "ENFILE") throw new DestinationError("unreachable", message);
   return { kind: "refused", reason: `It cannot be read from the spool: ${message}` };
+}
+
+/**
+ * A deflated data set of odd length is given the NUL that PS3.5 §A.5 wants behind it: many peers abort where a last
+ * fragment is odd (PS3.8 Annex E.2). Any other data set of odd length is wrong in itself and leaves as it came.
+ */
+function evenLength(instance: StoredInstance): OutgoingDataSet {
+  const { length } = instance;
+  if (length % 2 === 0 || !encodingOf(instance.meta.transferSyntaxUid).deflated) return instance;
+  let left = length;
+  return {
+    length: length + 1,
+    read(into) {
+      const stored = into.subarray(0, left);
+      left -= stored.length;
+      if (stored.length < into.length) into[stored.length] = 0;
+      if (stored.length > 0) return instance.read(stored);
+    },
+    vouch: () => instance.vouch(),
+  };
 }
 
 /** A data set held in memory; only transcoding makes one. */

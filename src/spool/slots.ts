@@ -27,6 +27,7 @@ export class Slots {
   #next = 0;
   #ready: Slot[] = [];
   #making: Promise<void> | undefined;
+  #closed = false;
 
   constructor(files: FileSystem, directory: string, prefix: string) {
     this.#files = files;
@@ -49,8 +50,9 @@ export class Slots {
     }
   }
 
-  /** Makes a batch of slots unless one is being made. */
+  /** Makes a batch of slots unless one is being made. Nothing is made any more after `clear`. */
   fill(): Promise<void> {
+    if (this.#closed) return Promise.reject(new Error("The spool is closed: it has no more slots"));
     this.#making ??= this.#make().finally(() => this.#making = undefined);
     return this.#making;
   }
@@ -70,8 +72,14 @@ export class Slots {
     this.#ready.push(...made);
   }
 
-  /** Removes the slots not taken. */
-  clear(): void {
+  /** Makes no more slots and removes those not taken. */
+  async clear(): Promise<void> {
+    this.#closed = true;
+    try {
+      await this.#making;
+    } catch {
+      // Whoever wanted one of them has heard why; here it only matters that none is made any more.
+    }
     this.#drop(this.#ready);
     this.#ready = [];
   }

@@ -395,7 +395,7 @@ export class Spool implements IncomingOwner {
   /** Removes the slots that were not used, and what was delivered. The lock is the caller's. */
   async close(): Promise<void> {
     await this.settled();
-    this.#slots.clear();
+    await this.#slots.clear();
   }
 
   // What incoming instances ask of their owner.

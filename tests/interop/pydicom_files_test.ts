@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { type DicomFile, inspect } from "../../src/cli/file_source.ts";
 import { sendFiles } from "../../src/cli/send.ts";
 import { Part10Error } from "../../src/dicom/part10.ts";
-import { transferSyntaxName } from "../../src/dicom/uid.ts";
+import { encodingOf, transferSyntaxName } from "../../src/dicom/uid.ts";
 import { FORWARDER_AE, Storescp, storescu } from "../helpers/dcmtk.ts";
 import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
 import { type FileFacts, fingerprints, sha256, splitFile } from "../helpers/hashes.ts";
@@ -57,6 +57,14 @@ peerTest(
   },
 );
 
+/** A deflated data set of odd length gets the NUL that PS3.5 §A.5 wants behind it; nothing else changes. */
+function asSent(file: DicomFile, dataSet: Uint8Array): Uint8Array {
+  if (dataSet.length % 2 === 0 || !encodingOf(file.transferSyntaxUid).deflated) return dataSet;
+  const padded = new Uint8Array(dataSet.length + 1);
+  padded.set(dataSet);
+  return padded;
+}
+
 peerTest("every pydicom file leaves with the very bytes of its data set", [PYDICOM], async () => {
   await using scratch = await Scratch.make();
   await using sink = new Sink();
@@ -82,7 +90,7 @@ peerTest("every pydicom file leaves with the very bytes of its data set", [PYDIC
   assert.ok(files.length >= LEAST_FILES, `only ${files.length}`);
   await forwarder.delivered("pacs", files.length);
   const sent = files.map((file) => {
-    const hash = sha256(splitFile(Deno.readFileSync(file.path)).dataSet);
+    const hash = sha256(asSent(file, splitFile(Deno.readFileSync(file.path)).dataSet));
     return `${file.sopClassUid} ${file.sopInstanceUid} ${file.transferSyntaxUid} ${hash}`;
   });
   const arrived = sink.arrivals.map((one) =>
@@ -90,3 +98,26 @@ peerTest("every pydicom file leaves with the very bytes of its data set", [PYDIC
   );
   assert.deepEqual(arrived.sort(), sent.sort());
 });
+
+peerTest(
+  "a deflated data set of odd length is taken by a peer that wants even fragments",
+  [DCMTK, PYDICOM],
+  async () => {
+    await using scratch = await Scratch.make();
+    await using storescp = await Storescp.start({ folder: scratch.at("arrived") });
+    await using forwarder = await Forwarder.start(scratch.path, {
+      destinations: [nodeAt("pacs", storescp.port)],
+    });
+    const paths = pydicomFiles().map((file) => file.path);
+    const odd = await inspect(paths.find((path) => path.endsWith("image_dfl.dcm"))!);
+    assert.equal(odd.length % 2, 1, "the file is what the test is about");
+    await sendFiles(
+      [odd],
+      { host: "127.0.0.1", port: forwarder.port, aeTitle: FORWARDER_AE, callingAeTitle: "SENDER" },
+      new AbortController().signal,
+      () => {},
+    );
+    await forwarder.delivered("pacs", 1);
+    assert.deepEqual(storescp.stored().map((one) => one.sopInstanceUid), [odd.sopInstanceUid]);
+  },
+);
