@@ -62,6 +62,14 @@ export interface DestinationSnapshot {
   readonly lastAnswer: string;
 }
 
+/** What an outcome counts as. */
+const TROUBLES = {
+  "refused": "refused",
+  "out-of-resources": "outOfResources",
+  "protocol-error": "protocolErrors",
+  "not-an-answer": "nonAnswers",
+} as const;
+
 interface Trouble {
   readonly counts: Troubles;
   /** Instances the destination had taken when this one was last tried. */
@@ -345,22 +353,16 @@ export class LaneGroup {
         }
         await this.#trouble(entry, "refused", outcome.reason);
         return;
-      case "refused":
-        await this.#trouble(entry, "refused", outcome.reason);
-        return;
-      case "out-of-resources":
-        await this.#trouble(entry, "outOfResources", outcome.reason);
-        return;
-      case "protocol-error":
-        await this.#trouble(entry, "protocolErrors", outcome.reason);
-        return;
-      case "not-an-answer":
-        await this.#trouble(entry, "nonAnswers", outcome.reason);
-        return;
       case "interrupted":
         // We did it ourselves; the spool keeps the instance for the next start.
         if (this.#stop.signal.aborted) return;
         await this.#trouble(entry, "interrupted", outcome.reason);
+        return;
+      case "refused":
+      case "out-of-resources":
+      case "protocol-error":
+      case "not-an-answer":
+        await this.#trouble(entry, TROUBLES[outcome.kind], outcome.reason);
         return;
       case "misconfigured":
         this.#line.putBack([entry]);

@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { isUid } from "../../src/dicom/uid.ts";
+import { ATTACKS } from "../helpers/attack_names.ts";
 import { Forwarder } from "../helpers/forwarder.ts";
 import { type InstanceFields, instanceOf } from "../helpers/instances.ts";
 import { captureLog } from "../helpers/log_file.ts";
@@ -16,63 +17,19 @@ import { Sender } from "../helpers/sender.ts";
 
 /** One character a byte: that is how they travel. */
 const HOSTILE: readonly string[] = [
-  "..",
-  ".",
-  "../../x",
-  "..\\..\\x",
+  // Some of the names harm only beside others: by themselves they are UIDs, or nothing but padding.
+  ...ATTACKS.map(asBytes).filter((text) => !isUid(text) && text.trim() !== ""),
   "../../../../../../../../tmp/forwarder-escaped",
   "/etc/cron.d/forwarder-escaped",
-  "C:\\x",
-  "C:x",
-  "\\\\host\\share\\x",
-  "\\\\?\\C:\\x",
-  "\\\\.\\PhysicalDrive0",
-  "//./pipe/x",
-  "CON",
-  "nul.dcm",
-  "AUX ",
-  "COM1",
-  "COM\xb9",
-  "LPT9.txt",
-  "CONIN$",
-  "x:stream",
-  "x::$DATA",
-  "::$INDEX_ALLOCATION",
-  "x.",
-  "x ",
-  "x. .",
-  "%2e%2e%2f",
-  "..%5c",
-  "%00",
-  "a\0.dcm",
-  "1.2.3\n4",
   "1.2.3\r\n2026-01-01 00:00:00.000 ERROR forged",
-  "\x1b[2J",
-  // The UTF-8 of U+202E, U+2215 and U+FF0E, and an overlong slash.
-  "\xe2\x80\xae",
-  "\xe2\x88\x95",
-  "\xef\xbc\x8e\xef\xbc\x8e",
-  "\xc0\xaf",
-  "1.2.A",
-  "1.2.a",
-  "-rf",
-  "$(id)",
-  "`id`",
-  ";id",
-  "|x",
-  "&&x",
-  "~",
-  "$HOME",
-  "%TEMP%",
-  "*?[",
-  "__proto__",
-  "constructor",
-  "<script>alert(1)</script>",
-  "9".repeat(65),
-  "9".repeat(255),
   "../".repeat(85),
   "a".repeat(4096),
 ];
+
+/** A text as its UTF-8, a character for each byte. */
+function asBytes(text: string): string {
+  return [...new TextEncoder().encode(text)].map((byte) => String.fromCharCode(byte)).join("");
+}
 
 /** Where some of them would lead. */
 const ELSEWHERE = ["/tmp/forwarder-escaped", "/etc/cron.d/forwarder-escaped", "/x"];
