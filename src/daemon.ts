@@ -11,7 +11,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Config, DestinationConfig } from "./config/load.ts";
 import { DicomDestination } from "./delivery/dicom.ts";
 import { DirectoryDestination } from "./delivery/directory.ts";
-import type { DestinationSnapshot } from "./delivery/lane_group.ts";
+import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
@@ -185,7 +185,10 @@ class RunningDaemon implements Daemon {
 
   #destination(config: DestinationConfig): Destination {
     return config.type === "dicom"
-      ? new DicomDestination(config, this.#spool, this.#transcoder, () => this.#clock.now())
+      ? new DicomDestination(config, this.#spool, this.#transcoder, {
+        now: () => this.#clock.now(),
+        tellComments: this.#config.logPatientInfo,
+      })
       : new DirectoryDestination(config, this.#spool, this.#files, {
         tellPaths: this.#config.logPatientInfo,
       });

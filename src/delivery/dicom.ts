@@ -12,11 +12,12 @@ import { encodingOf, transferSyntaxName } from "../dicom/uid.ts";
 import { type OutgoingDataSet, ServiceUser } from "../dimse/scu.ts";
 import type { Entry } from "../spool/entry.ts";
 import type { Spool } from "../spool/spool.ts";
-import { CorruptError, type StoredInstance } from "../spool/stored_instance.ts";
+import type { StoredInstance } from "../spool/stored_instance.ts";
 import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import { type AcceptedContext, planContexts, type StoragePair } from "../ul/negotiation.ts";
 import { connectTcp, TransportError } from "../ul/transport.ts";
+import { openForDelivery, unreadable } from "./open_entry.ts";
 import {
   type Destination,
   DestinationError,
@@ -45,6 +46,8 @@ export class DicomDestination implements Destination {
   readonly batch = 16;
   readonly idleMs: number;
   readonly retryAttempts: number;
+  /** Whether the peer's error comments may be told: some name the patient. */
+  readonly tellsComments: boolean;
   readonly #config: DicomDestinationConfig;
   readonly #spool: Spool;
   readonly #transcoder: Transcoder;
@@ -56,12 +59,13 @@ export class DicomDestination implements Destination {
     config: DicomDestinationConfig,
     spool: Spool,
     transcoder: Transcoder,
-    now: () => number,
+    options: { readonly now: () => number; readonly tellComments: boolean },
   ) {
     this.#config = config;
+    this.tellsComments = options.tellComments;
     this.#spool = spool;
     this.#transcoder = transcoder;
-    this.#now = now;
+    this.#now = options.now;
     this.name = config.name;
     this.description = `${config.aeTitle} at ${config.host}:${config.port}`;
     this.sessions = config.associations;
@@ -71,6 +75,7 @@ export class DicomDestination implements Destination {
 
   async open(upcoming: readonly Entry[], signal: AbortSignal): Promise<Session> {
     const { pairs, callingAeTitle } = this.#plan(upcoming);
+    if (pairs.length === 0) return new UnreadableSession(this);
     const { host, port, aeTitle, timeouts, maxPduLength, transcode } = this.#config;
     let giveUp: (() => void) | undefined;
     try {
@@ -101,16 +106,8 @@ export class DicomDestination implements Destination {
 
   /** Opens an entry's file; an outcome where that is all there is to say. */
   openEntry(entry: Entry): StoredInstance | Outcome {
-    try {
-      const hot = this.#now() - entry.receivedMs < HOT_MS;
-      const instance = this.#spool.openEntry(entry, hot);
-      if (instance !== undefined && entry.waitsFor(this.name)) return instance;
-      instance?.close();
-      return { kind: "gone" };
-    } catch (error) {
-      if (error instanceof CorruptError) return { kind: "corrupt", reason: error.message };
-      return unreadable(error);
-    }
+    const hot = this.#now() - entry.receivedMs < HOT_MS;
+    return openForDelivery(this.#spool, entry, this.name, hot);
   }
 
   /** Whether instances of this sender go over an association that calls itself so. */
@@ -169,7 +166,9 @@ export class DicomDestination implements Destination {
       waiting.set(`${sopClassUid} ${transferSyntaxUid}`, { sopClassUid, transferSyntaxUid });
       instance.close();
     }
-    const pairs = [...waiting.values(), ...[...this.#met.values()].reverse()];
+    // None of what waits can be read: nothing to associate for.
+    const met = waiting.size === 0 ? [] : [...this.#met.values()].reverse();
+    const pairs = [...waiting.values(), ...met];
     for (const [key, pair] of waiting) {
       this.#met.delete(key);
       this.#met.set(key, pair);
@@ -183,6 +182,34 @@ export class DicomDestination implements Destination {
   #callingAeTitle(instance: StoredInstance): string {
     const configured = this.#config.callingAeTitle;
     return configured === "*" ? instance.meta.sourceAeTitle || "ANY" : configured;
+  }
+}
+
+/** Stands in for an association where none of what waits can be read: it tells so of each, and is over. */
+class UnreadableSession implements Session {
+  readonly #destination: DicomDestination;
+  usable = true;
+
+  constructor(destination: DicomDestination) {
+    this.#destination = destination;
+  }
+
+  deliver(batch: readonly Entry[], report: Report): Promise<void> {
+    this.usable = false;
+    for (const entry of batch) {
+      const instance = this.#destination.openEntry(entry);
+      if ("kind" in instance) report(entry, instance);
+      else instance.close();
+    }
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  abort(): Promise<void> {
+    return Promise.resolve();
   }
 }
 
@@ -237,11 +264,13 @@ class DicomSession implements Session {
   async #attempt(instance: StoredInstance, signal: AbortSignal): Promise<Outcome> {
     const { association } = this.#user;
     const { sopClassUid, sopInstanceUid, transferSyntaxUid } = instance.meta;
-    if (!this.#destination.callsItself(association, instance)) return { kind: "reopen" };
+    if (!this.#destination.callsItself(association, instance)) {
+      return { kind: "reopen", begun: false };
+    }
     const carriage = association.carriage({ sopClassUid, transferSyntaxUid });
     switch (carriage.kind) {
       case "not-proposed":
-        return { kind: "reopen" };
+        return { kind: "reopen", begun: false };
       case "sop-class-refused":
         return {
           kind: "refused",
@@ -279,13 +308,13 @@ class DicomSession implements Session {
         await association.abort("the stored instance cannot be read");
         return unreadable(error);
       }
-      if (this.#stale && error.kind !== "timeout") return { kind: "reopen" };
+      if (this.#stale && error.kind !== "timeout") return { kind: "reopen", begun: true };
       return { kind: "interrupted", reason: error.message };
     }
   }
 
   async #outcomeOf(status: number | undefined, comment: string): Promise<Outcome> {
-    const answer = comment === ""
+    const answer = comment === "" || !this.#destination.tellsComments
       ? describeStatus(status)
       : `${describeStatus(status)}: ${comment}`;
     const { association } = this.#user;
@@ -311,17 +340,6 @@ class DicomSession implements Session {
         return { kind: "not-an-answer", reason: answer };
     }
   }
-}
-
-/**
- * The disk does not give an instance back. That is this instance's trouble, so that it does not hold up the others; a
- * shortage of file handles is everybody's.
- */
-function unreadable(error: unknown): Outcome {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "EMFILE" || code === "ENFILE") throw new DestinationError("unreachable", message);
-  return { kind: "refused", reason: `It cannot be read from the spool: ${message}` };
 }
 
 /**

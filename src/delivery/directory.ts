@@ -12,9 +12,10 @@
 import { dirname, join, relative } from "node:path";
 import type { DirectoryDestinationConfig } from "../config/load.ts";
 import type { Entry } from "../spool/entry.ts";
-import { copyFile, type FileSystem } from "../spool/file_system.ts";
+import { copyFile, type FileSystem, replaceTextFile } from "../spool/file_system.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import { openForDelivery } from "./open_entry.ts";
 import {
   type Destination,
   DestinationError,
@@ -76,40 +77,76 @@ export class DirectoryDestination implements Destination, Session {
   async deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void> {
     const done: [Entry, Outcome][] = [];
     const toSync = new Set<string>();
-    try {
-      for (const entry of batch) {
-        if (signal.aborted) break;
+    let failure: unknown;
+    for (const entry of batch) {
+      if (signal.aborted) break;
+      try {
         done.push([entry, await this.#place(entry, toSync)]);
+      } catch (error) {
+        if (concernsAll(error) || !this.#works()) {
+          failure = error;
+          break;
+        }
+        // The folder as a whole takes files: what is in the way is in the way of this instance.
+        done.push([entry, {
+          kind: "refused",
+          reason: `It cannot be written: ${this.#tell(error)}`,
+        }]);
       }
+    }
+    try {
       for (const directory of toSync) await this.#files.syncDirectory(directory);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      // Behind the system's words the runtime names the paths.
-      const told = this.#tellPaths ? message : message.replace(/(\(os error \d+\)).*/s, "$1");
-      throw new DestinationError("unreachable", `Cannot write to ${this.#path}: ${told}`);
+      throw this.#unusable(error);
     }
     for (const [entry, outcome] of done) report(entry, outcome);
+    if (failure !== undefined) throw this.#unusable(failure);
+  }
+
+  #unusable(error: unknown): DestinationError {
+    if (error instanceof DestinationError) return error;
+    return new DestinationError(
+      "unreachable",
+      `Cannot write to ${this.#path}: ${this.#tell(error)}`,
+    );
+  }
+
+  /** An error in words; without the paths that the runtime puts behind them, where these may not be told. */
+  #tell(error: unknown): string {
+    const message = error instanceof Error ? error.message : String(error);
+    return this.#tellPaths ? message : message.replace(/(\(os error \d+\)).*/s, "$1");
+  }
+
+  /** Whether a file can be made in the folder now. */
+  #works(): boolean {
+    const path = join(this.#path, ".dicomforwarder-test");
+    try {
+      this.#files.makeDirectory(this.#path);
+      try {
+        replaceTextFile(this.#files, path, "This file may be deleted.\n");
+      } finally {
+        this.#files.remove(path);
+      }
+      return true;
+    } catch {
+      // The error that led here is the one to tell.
+      return false;
+    }
   }
 
   async #place(entry: Entry, toSync: Set<string>): Promise<Outcome> {
-    let instance: StoredInstance | undefined;
-    try {
-      instance = this.#spool.openEntry(entry, true);
-    } catch (error) {
-      if (error instanceof CorruptError) return { kind: "corrupt", reason: error.message };
-      throw error;
-    }
-    if (instance === undefined || !entry.waitsFor(this.name)) {
-      instance?.close();
-      return { kind: "gone" };
-    }
+    const instance = openForDelivery(this.#spool, entry, this.name, false);
+    if ("kind" in instance) return instance;
     try {
       const target = await this.#target(instance);
+      if (!await readsWhole(instance)) {
+        return { kind: "corrupt", reason: `${instance.path} does not match its checksum` };
+      }
       this.#makeDirectory(dirname(target), toSync);
       for (let namesake = 1; namesake <= MOST_NAMESAKES; namesake++) {
         const path = namesake === 1 ? target : target.replace(/\.dcm$/, `~${namesake}.dcm`);
         if (this.#files.exists(path)) {
-          if (!this.#isSame(instance, path)) continue;
+          if (!await this.#isSame(instance, path)) continue;
           // Its name may not be on the disk yet, if an earlier attempt ended before the sync.
           toSync.add(dirname(path));
           return this.#stored(path, "was there already", false);
@@ -158,6 +195,8 @@ export class DirectoryDestination implements Destination, Session {
     if (this.#links) {
       try {
         this.#files.link(from, to);
+        // One file under two names: whoever writes into the archived one would damage the one that waits.
+        this.#files.protect(to);
         return;
       } catch (error) {
         if (!cannotLink(error)) throw error;
@@ -174,18 +213,40 @@ export class DirectoryDestination implements Destination, Session {
     return { kind: "delivered", answer: where, warning };
   }
 
-  /** By the commit records: same length, same checksum. */
-  #isSame(instance: StoredInstance, path: string): boolean {
+  /** By the commit records, and by what the file really holds: a damaged copy is no copy. */
+  async #isSame(instance: StoredInstance, path: string): Promise<boolean> {
+    let there: StoredInstance;
     try {
-      const there = StoredInstance.open(this.#files, path);
-      there.close();
-      return there.record.crc32 === instance.record.crc32 &&
-        there.record.dataSetLength === instance.record.dataSetLength;
+      there = StoredInstance.open(this.#files, path);
     } catch (error) {
       if (error instanceof CorruptError) return false;
       throw error;
     }
+    try {
+      return there.record.crc32 === instance.record.crc32 &&
+        there.record.dataSetLength === instance.record.dataSetLength && await readsWhole(there);
+    } finally {
+      there.close();
+    }
   }
+}
+
+/** Reads an instance through and compares it with its checksum. */
+async function readsWhole(instance: StoredInstance): Promise<boolean> {
+  const buffer = new Uint8Array(Math.min(instance.length, 256 * 1024));
+  for (let left = instance.length; left > 0;) {
+    const piece = buffer.subarray(0, Math.min(left, buffer.length));
+    await instance.read(piece);
+    left -= piece.length;
+  }
+  return instance.vouch();
+}
+
+/** The disk is full, read-only or failing, or file handles are short: no instance fares better than this one. */
+function concernsAll(error: unknown): boolean {
+  if (error instanceof DestinationError) return true;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return ["ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "EIO"].includes(code);
 }
 
 /** Another volume, or a file system without hard links: reasons that will not pass. */

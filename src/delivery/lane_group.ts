@@ -6,10 +6,8 @@
  * next one due wakes it. An outcome it was never told of leaves the instance in the line.
  */
 
-import type { Clock } from "../clock.ts";
 import { getLog } from "../log.ts";
 import type { Entry } from "../spool/entry.ts";
-import type { Spool } from "../spool/spool.ts";
 import {
   FRESH,
   type Health,
@@ -22,10 +20,14 @@ import {
 } from "./destination_health.ts";
 import { HealthLog } from "./health_log.ts";
 import { type Destination, DestinationError, type Outcome, type Session } from "./outcome.ts";
-import { afterTrouble, type BackOff, noTroubles, type Troubles } from "./retry.ts";
+import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
+import { afterTrouble, noTroubles, TROUBLES, type Troubles } from "./retry.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
 const log = getLog("delivery");
+
+/** Instances not authorised in a row that show that none is. */
+const DENIALS_THAT_SHOW = 3;
 
 /** A clock that goes back by less than this is merely being kept right, in ms. */
 const SET_BACK_MS = 10_000;
@@ -38,37 +40,6 @@ const WAITING_PER_SESSION = 4;
 
 /** Entries shown to a session being opened. */
 const LOOK_AHEAD = 64;
-
-/** What all destinations share. */
-export interface DeliverySetting {
-  readonly spool: Spool;
-  readonly clock: Clock;
-  /** 0 to 1 */
-  readonly random: () => number;
-  readonly backOff: BackOff;
-  /** The destination's state changed: worth showing. */
-  readonly changed: () => void;
-}
-
-/** A destination as it is now. */
-export interface DestinationSnapshot {
-  readonly name: string;
-  readonly description: string;
-  readonly health: Health;
-  readonly waiting: number;
-  readonly sessions: number;
-  readonly delivered: number;
-  readonly failed: number;
-  readonly lastAnswer: string;
-}
-
-/** What an outcome counts as. */
-const TROUBLES = {
-  "refused": "refused",
-  "out-of-resources": "outOfResources",
-  "protocol-error": "protocolErrors",
-  "not-an-answer": "nonAnswers",
-} as const;
 
 interface Trouble {
   readonly counts: Troubles;
@@ -88,12 +59,16 @@ export class LaneGroup {
   readonly #healthLog: HealthLog;
   readonly #line = new WaitingLine();
   readonly #troubles = new Map<Entry, Trouble>();
+  /** Entries of which an attempt ended without an answer. */
+  readonly #mayHaveArrived = new WeakSet<Entry>();
   readonly #lanes = new Set<Lane>();
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #health: Health = FRESH;
   /** Entries that still want this destination, those being attempted included. */
   #waiting = 0;
+  /** Instances in a row that the destination did not authorise. */
+  #denials = 0;
   #delivered = 0;
   #failed = 0;
   #lastAnswer = "";
@@ -298,7 +273,10 @@ export class LaneGroup {
     let failure: unknown;
     try {
       await session.deliver(batch, (entry, outcome) => {
-        if (outcome.kind === "reopen") return;
+        if (outcome.kind === "reopen") {
+          if (outcome.begun) this.#mayHaveArrived.add(entry);
+          return;
+        }
         left.delete(entry);
         settling.push(this.#settleSafely(entry, outcome));
       }, this.#stop.signal);
@@ -347,7 +325,7 @@ export class LaneGroup {
         this.#deliveredOne(entry, outcome.answer, outcome.warning);
         return;
       case "duplicate":
-        if (entry.uncertain || (this.#troubles.get(entry)?.counts.interrupted ?? 0) > 0) {
+        if (entry.uncertain || this.#mayHaveArrived.has(entry)) {
           this.#deliveredOne(entry, `${outcome.reason}, so an earlier attempt arrived`, false);
           return;
         }
@@ -356,6 +334,7 @@ export class LaneGroup {
       case "interrupted":
         // We did it ourselves; the spool keeps the instance for the next start.
         if (this.#stop.signal.aborted) return;
+        this.#mayHaveArrived.add(entry);
         await this.#trouble(entry, "interrupted", outcome.reason);
         return;
       case "refused":
@@ -365,8 +344,7 @@ export class LaneGroup {
         await this.#trouble(entry, TROUBLES[outcome.kind], outcome.reason);
         return;
       case "misconfigured":
-        this.#line.putBack([entry]);
-        this.#setHealth(onMisconfigured(this.#health, outcome.reason, this.#now()));
+        this.#denied(entry, outcome.reason);
         return;
       case "corrupt":
         log.error("Stored instance is damaged and set aside in corrupt/: {reason}", {
@@ -378,11 +356,31 @@ export class LaneGroup {
         return;
       case "gone":
         this.#over(entry);
-        log.warn("Instance is no longer in the spool: removed by hand", { entry: entry.base });
+        log.warn("Instance is no longer wanted here: it was removed from the queue by hand", {
+          destination: this.name,
+          entry: entry.base,
+        });
         return;
       case "reopen":
         throw new Error("Defect: an instance that was not attempted has no outcome to settle");
     }
+  }
+
+  /** Not authorised: this instance perhaps, or all of us; a few in a row tell. Nothing is spent, and others go first. */
+  #denied(entry: Entry, reason: string): void {
+    const now = this.#now();
+    this.#lastAnswer = reason;
+    this.#denials++;
+    if (this.#denials >= DENIALS_THAT_SHOW) {
+      this.#setHealth(onMisconfigured(this.#health, reason, now));
+    }
+    this.#line.delay(entry, now + this.#setting.backOff.mostMs);
+    log.warn("Instance not authorised, will be tried again: {reason}", {
+      reason,
+      destination: this.name,
+      sop: entry.sopInstanceUid,
+      entry: entry.base,
+    });
   }
 
   /** An entry needs nothing more of this destination. */
@@ -393,6 +391,7 @@ export class LaneGroup {
 
   #deliveredOne(entry: Entry, answer: string, warning: boolean): void {
     this.#over(entry);
+    this.#denials = 0;
     this.#delivered++;
     this.#lastAnswer = answer;
     this.#setting.spool.delivered(entry, this.name);

@@ -28,8 +28,11 @@ export type Outcome =
   | { readonly kind: "corrupt"; readonly reason: string }
   /** A person removed the file. */
   | { readonly kind: "gone" }
-  /** Not attempted: this session cannot carry it, another one may. */
-  | { readonly kind: "reopen" };
+  /**
+   * This session cannot carry it, another one may. `begun` where the attempt had begun before that showed, so that the
+   * instance may have arrived all the same.
+   */
+  | { readonly kind: "reopen"; readonly begun: boolean };
 
 /** The destination as a whole cannot be used now. */
 export class DestinationError extends Error {

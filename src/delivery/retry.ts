@@ -26,6 +26,14 @@ export function noTroubles(): Troubles {
   return { refused: 0, outOfResources: 0, protocolErrors: 0, nonAnswers: 0, interrupted: 0 };
 }
 
+/** Which trouble an outcome of that kind is. */
+export const TROUBLES = {
+  "refused": "refused",
+  "out-of-resources": "outOfResources",
+  "protocol-error": "protocolErrors",
+  "not-an-answer": "nonAnswers",
+} as const satisfies Record<string, keyof Troubles>;
+
 /** Times an instance may meet each trouble before it is given up; refusals are the configuration's. */
 const MOST_OUT_OF_RESOURCES = 10;
 const MOST_PROTOCOL_ERRORS = 3;

@@ -7,7 +7,8 @@
 
 import type { Clock } from "../clock.ts";
 import type { Entry } from "../spool/entry.ts";
-import { type DeliverySetting, type DestinationSnapshot, LaneGroup } from "./lane_group.ts";
+import { LaneGroup } from "./lane_group.ts";
+import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
 import type { Destination } from "./outcome.ts";
 import { StudyHold } from "./study_hold.ts";
 

@@ -29,6 +29,8 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   /** A second name for the same file. */
   link(existing: string, name: string): void;
+  /** Takes the right to write into a file away, where the system has such rights. */
+  protect(path: string): void;
   remove(path: string): void;
   /** The same without blocking: giving back the space of a large file can take a while. */
   removeLater(path: string): Promise<void>;
@@ -38,7 +40,7 @@ export interface FileSystem {
    */
   createLater(path: string): Promise<SpoolFile>;
   makeDirectory(path: string): void;
-  /** Names in a directory, in any order; none where it does not exist. */
+  /** Names in a directory, in any order; none where it does not exist or is none. */
   list(path: string): Iterable<string>;
   /** Waits until a directory's entries are on the disk. Does nothing where the system cannot (Windows). */
   syncDirectory(path: string): Promise<void>;
@@ -100,6 +102,9 @@ export const realFileSystem: FileSystem = {
   },
   rename: (from, to) => Deno.renameSync(from, to),
   link: (existing, name) => Deno.linkSync(existing, name),
+  protect(path) {
+    if (Deno.build.os !== "windows") Deno.chmodSync(path, 0o400);
+  },
   remove: (path) => Deno.removeSync(path),
   removeLater: (path) => Deno.remove(path),
   async createLater(path) {
@@ -113,7 +118,10 @@ export const realFileSystem: FileSystem = {
     try {
       for (const entry of Deno.readDirSync(path)) yield entry.name;
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (
+        error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
+      ) return;
+      throw error;
     }
   },
   async syncDirectory(path) {

@@ -278,3 +278,46 @@ Deno.test("whatever patient, study, series and instance are called, each instanc
     );
     assert.deepEqual(outside, []);
   }));
+
+Deno.test("a damaged instance is not archived, and a damaged copy in the archive is not taken for one", () =>
+  withArchive(async (archive) => {
+    const damaged = await store(archive.spool, ["archive"], dataSet());
+    flipLastByte(damaged.path);
+    const [outcome] = await archive.deliver([damaged]);
+    assert.equal(outcome!.kind, "corrupt");
+    Deno.mkdirSync(archive.root, { recursive: true });
+    assert.equal(archive.files().size, 0);
+
+    const first = await store(archive.spool, ["archive"], dataSet());
+    await archive.deliver([first]);
+    const [name] = archive.files().keys();
+    archive.spool.delivered(first, "archive");
+    await archive.spool.settled();
+    flipLastByte(join(archive.root, name!));
+    const again = await store(archive.spool, ["archive"], dataSet());
+    const [second] = await archive.deliver([again]);
+    assert.ok(second!.kind === "delivered" && second!.warning, JSON.stringify(second));
+    assert.equal(archive.files().size, 2, "the good one is kept beside the damaged one");
+  }));
+
+Deno.test("what is in the way of one instance is no trouble of the others", () =>
+  withArchive(async (archive) => {
+    const blocked = await store(archive.spool, ["archive"], dataSet());
+    Deno.mkdirSync(archive.root, { recursive: true });
+    const free = await store(archive.spool, ["archive"], dataSet({ patient: "OTHER" }));
+    await archive.deliver([blocked]);
+    const [name] = archive.files().keys();
+    const folder = name!.split(/[\\/]/)[0]!;
+    Deno.removeSync(join(archive.root, folder), { recursive: true });
+    Deno.writeTextFileSync(join(archive.root, folder), "a file where a folder belongs");
+    const outcomes = await archive.deliver([blocked, free]);
+    assert.deepEqual(outcomes.map((outcome) => outcome.kind), ["refused", "delivered"]);
+  }));
+
+/** As a failing disk does. */
+function flipLastByte(path: string): void {
+  Deno.chmodSync(path, 0o600);
+  const bytes = Deno.readFileSync(path);
+  bytes[bytes.length - 1]! ^= 1;
+  Deno.writeFileSync(path, bytes);
+}

@@ -303,7 +303,8 @@ Deno.test("an instance that another session may carry is attempted over a new on
   inHouse(async (house) => {
     const pacs = house.destination();
     let reopened = 0;
-    pacs.answer = (each) => each.base === "e2" && reopened++ < 2 ? { kind: "reopen" } : DELIVERED;
+    pacs.answer = (each) =>
+      each.base === "e2" && reopened++ < 2 ? { kind: "reopen", begun: false } : DELIVERED;
     const group = house.group(pacs);
     group.add(entries(6));
     await house.clock.advance(1_000);

@@ -77,6 +77,10 @@ export class FaultyFiles implements FileSystem {
     realFileSystem.link(existing, name);
   }
 
+  protect(path: string): void {
+    realFileSystem.protect(path);
+  }
+
   remove(path: string): void {
     this.#check("remove", path);
     realFileSystem.remove(path);

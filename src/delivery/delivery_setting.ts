@@ -1,0 +1,31 @@
+/*
+ * What delivery is given to work with, and how a destination shows itself to others.
+ */
+
+import type { Clock } from "../clock.ts";
+import type { Spool } from "../spool/spool.ts";
+import type { Health } from "./destination_health.ts";
+import type { BackOff } from "./retry.ts";
+
+/** What all destinations share. */
+export interface DeliverySetting {
+  readonly spool: Spool;
+  readonly clock: Clock;
+  /** 0 to 1 */
+  readonly random: () => number;
+  readonly backOff: BackOff;
+  /** The destination's state changed: worth showing. */
+  readonly changed: () => void;
+}
+
+/** A destination as it is now. */
+export interface DestinationSnapshot {
+  readonly name: string;
+  readonly description: string;
+  readonly health: Health;
+  readonly waiting: number;
+  readonly sessions: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly lastAnswer: string;
+}
