@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { parseName } from "./entry_name.ts";
+import { type EntryIdentity, parseName } from "./entry_name.ts";
 import type { FileSystem } from "./file_system.ts";
 
 /** Why an instance lies in `failed/`. */
@@ -25,7 +25,7 @@ export const UNROUTED = "unrouted";
 export interface FailedInstance {
   readonly destination: string;
   readonly base: string;
-  readonly receivedMs: number;
+  readonly identity: EntryIdentity;
   readonly path: string;
   /** Reads the reason; undefined where its file is missing or is not one. */
   readonly reason: () => FailureReason | undefined;
@@ -46,7 +46,7 @@ export function* listFailed(
       yield {
         destination,
         base: parsed.base,
-        receivedMs: parsed.identity.receivedMs,
+        identity: parsed.identity,
         path: join(directory, name),
         reason: () => readReason(files, join(directory, `${parsed.base}.json`)),
       };

@@ -209,3 +209,36 @@ export async function probeDisk(files: FileSystem, path: string, nonce: number):
   }
   files.remove(path);
 }
+
+/**
+ * Renames so that the old name is gone afterwards. Where both names are one file already (a second name made before a
+ * crash), POSIX rename does nothing at all.
+ */
+export function renameAway(files: FileSystem, from: string, to: string): void {
+  files.rename(from, to);
+  if (files.exists(from)) files.remove(from);
+}
+
+/** True for the errors of a disk or a quota that is full. */
+export function isOutOfRoom(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+/** Gives a file a second name, on the disk when the promise resolves; a copy where there are no hard links. */
+export async function secondName(
+  files: FileSystem,
+  from: string,
+  to: string,
+  directory: string,
+): Promise<void> {
+  if (files.exists(to)) files.remove(to);
+  try {
+    files.link(from, to);
+  } catch {
+    // The copy takes shape under a name that is not yet an instance's.
+    await copyFile(files, from, `${to}.part`);
+    files.rename(`${to}.part`, to);
+  }
+  await files.syncDirectory(directory);
+}

@@ -39,13 +39,13 @@ export function* listItems(files: FileSystem, directory: string): Generator<Queu
   for (const failed of listFailed(files, paths.failed)) yield fromFailed(failed);
 }
 
-function fromFailed({ base, destination, receivedMs, path, reason }: FailedInstance): QueueItem {
+function fromFailed({ base, destination, identity, path, reason }: FailedInstance): QueueItem {
   const why = reason();
   return {
     id: base,
     destination,
     state: "failed",
-    receivedMs,
+    receivedMs: identity.receivedMs,
     tries: why?.tries ?? 0,
     path,
     reason: why?.reason ?? "the reason was not written down",

@@ -38,24 +38,39 @@ export function* listQueue(
   }
 }
 
-/**
- * The record of a slot that holds a committed instance: a valid record, the length it says, and a data set with its CRC.
- * Undefined where it does not.
- */
-export function committedRecord(files: FileSystem, path: string): CommitRecord | undefined {
+/** What a slot is found to hold. */
+export type SlotState =
+  | { readonly state: "committed"; readonly record: CommitRecord }
+  /** No valid record: it was never answered. */
+  | { readonly state: "uncommitted" }
+  /** A valid record, but not the data it speaks of. */
+  | { readonly state: "damaged"; readonly record: CommitRecord; readonly problem: string };
+
+/** True for a name that the spool gives to its slots. */
+export function isSlotName(name: string): boolean {
+  return /^\d+-\d+\.part$/.test(name);
+}
+
+/** Reads a slot through: the record, the length it says, and the CRC of the data set. */
+export function examineSlot(files: FileSystem, path: string): SlotState {
   const file = files.open(path, "read");
   try {
     const buffer = new Uint8Array(256 * 1024);
     const head = buffer.subarray(0, 128);
     const record = file.read(head) === 128 ? readCommitRecord(head) : undefined;
-    if (record === undefined) return undefined;
-    if (file.size() !== record.dataSetOffset + record.dataSetLength) return undefined;
+    if (record === undefined) return { state: "uncommitted" };
+    const wanted = record.dataSetOffset + record.dataSetLength;
+    if (file.size() !== wanted) {
+      const problem = `${path} is ${file.size()} bytes long, its record says ${wanted}`;
+      return { state: "damaged", record, problem };
+    }
     file.seek(record.dataSetOffset);
     let crc = 0;
     for (let got = file.read(buffer); got > 0; got = file.read(buffer)) {
       crc = crc32(buffer.subarray(0, got), crc);
     }
-    return crc === record.crc32 ? record : undefined;
+    if (crc === record.crc32) return { state: "committed", record };
+    return { state: "damaged", record, problem: `${path} does not match its checksum` };
   } finally {
     file.close();
   }

@@ -18,7 +18,14 @@ import type { FileMeta } from "../dicom/part10.ts";
 import { Entry } from "./entry.ts";
 import { bucketOf, formatBase, formatName, parseName } from "./entry_name.ts";
 import { type FailureReason, formatReason, listFailed } from "./failed.ts";
-import { copyFile, type FileSystem, probeDisk, replaceTextFile } from "./file_system.ts";
+import {
+  type FileSystem,
+  isOutOfRoom,
+  probeDisk,
+  renameAway,
+  replaceTextFile,
+  secondName,
+} from "./file_system.ts";
 import {
   type Committed,
   IncomingInstance,
@@ -26,7 +33,8 @@ import {
   WRITE_BUFFER_LENGTH,
 } from "./incoming.ts";
 import { spoolPaths } from "./paths.ts";
-import { bucketNames, committedRecord, listQueue } from "./recovery.ts";
+import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
+import { bucketNames, examineSlot, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError } from "./version.ts";
@@ -87,7 +95,14 @@ export class Spool implements IncomingOwner {
     for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
     await files.syncDirectory(queue);
     await files.syncDirectory(options.directory);
-    await spool.#probe();
+    try {
+      await spool.#probe();
+    } catch (error) {
+      // Delivery needs no room and makes some: nothing new is taken until then.
+      if (!(error instanceof SpoolError) || !isOutOfRoom(error.cause)) throw error;
+      spool.#broken = `there is no room where the spool is (${options.directory})`;
+      options.report(error.message);
+    }
     return spool;
   }
 
@@ -109,11 +124,24 @@ export class Spool implements IncomingOwner {
       entries.push(entry);
     }
     for (const name of [...this.#files.list(this.#paths.incoming)]) {
-      const entry = await this.#recoverSlot(join(this.#paths.incoming, name), routeStored);
-      if (entry !== undefined) entries.push(entry);
+      const path = join(this.#paths.incoming, name);
+      if (!isSlotName(name)) {
+        strange(path);
+        continue;
+      }
+      try {
+        const entry = await this.#recoverSlot(path, routeStored);
+        if (entry !== undefined) entries.push(entry);
+      } catch (error) {
+        this.#options.report(`Cannot read ${path}; it is left where it is`, error);
+      }
     }
     entries.sort((a, b) => a.receivedMs - b.receivedMs || (a.base < b.base ? -1 : 1));
-    await this.#slots.fill();
+    try {
+      await this.#slots.fill();
+    } catch (error) {
+      this.#options.report("Cannot make files for what comes in; it will be tried again", error);
+    }
     return entries;
   }
 
@@ -121,9 +149,16 @@ export class Spool implements IncomingOwner {
     path: string,
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry | undefined> {
-    const record = committedRecord(this.#files, path);
-    if (record === undefined) {
+    const slot = examineSlot(this.#files, path);
+    if (slot.state === "uncommitted") {
       this.#remove(path);
+      return undefined;
+    }
+    const { record } = slot;
+    if (slot.state === "damaged") {
+      // It may have been answered: nobody can tell any more, so a person has to see it.
+      const target = this.#setFileAside(path, formatBase(record), slot.problem);
+      this.#options.report(`${slot.problem}: set aside as ${target}`);
       return undefined;
     }
     this.#sequence = Math.max(this.#sequence, record.sequence);
@@ -257,7 +292,7 @@ export class Spool implements IncomingOwner {
     const waiting = entry.waiting.find((one) => one.destination === destination);
     if (waiting === undefined) return 0;
     waiting.tries++;
-    this.#moveToName(entry);
+    if (!this.#moveToName(entry)) this.#findAgain(entry);
     return waiting.tries;
   }
 
@@ -273,14 +308,14 @@ export class Spool implements IncomingOwner {
       this.#options.report(`Cannot write the reason beside ${target}`, error);
     }
     if (entry.waiting.length === 1) {
-      this.#files.rename(entry.path, target);
+      renameAway(this.#files, entry.path, target);
       entry.path = target;
       entry.waiting = [];
       entry.queued = false;
       return;
     }
     // Two names change here: the new one must be on the disk before the old one says less.
-    await this.#secondName(entry.path, target, directory);
+    await secondName(this.#files, entry.path, target, directory);
     this.#drop(entry, destination);
   }
 
@@ -293,7 +328,7 @@ export class Spool implements IncomingOwner {
 
   #setFileAside(path: string, base: string, reason: string): string {
     const target = join(this.#paths.corrupt, `${base}.dcm`);
-    this.#files.rename(path, target);
+    renameAway(this.#files, path, target);
     const when = new Date(this.#options.now()).toISOString();
     try {
       const note = JSON.stringify({ reason, when }, null, 2);
@@ -310,65 +345,27 @@ export class Spool implements IncomingOwner {
    *
    * @param reroute new destinations for an instance that no route matched
    */
-  async adoptRetries(
+  adoptRetries(
     reroute: (instance: StoredInstance) => Promise<readonly string[]>,
     unrouted: string,
   ): Promise<Entry[]> {
-    const adopted: Entry[] = [];
-    for (const name of [...this.#files.list(this.#paths.retry)]) {
-      const path = join(this.#paths.retry, name);
-      const parsed = parseName(name);
-      if (parsed === undefined) continue;
-      let destinations = parsed.waiting.map((one) => one.destination);
-      if (destinations.length === 0 || destinations.includes(unrouted)) {
-        const instance = this.#openOrSetAside(path, parsed.base);
-        if (instance === undefined) continue;
-        try {
-          destinations = [...await reroute(instance)];
-        } finally {
-          instance.close();
-        }
-      }
-      const entry = this.enqueue(
-        {
-          base: parsed.base,
-          bucket: bucketOf(parsed.identity.studyHash),
-          path,
-          receivedMs: parsed.identity.receivedMs,
-          length: 0,
-        },
-        destinations,
-        true,
-      );
-      // One that could not be moved is found here again next time, so it is not taken now.
-      if (entry.path !== path) adopted.push(entry);
-    }
-    return adopted;
+    return adoptRetries(this.#putBack(), reroute, unrouted);
   }
 
   /** Puts failed instances back for destinations that are configured (again): returns the new entries. */
   restoreConfigured(configured: ReadonlySet<string>): Entry[] {
-    const restored: Entry[] = [];
-    for (const failed of [...listFailed(this.#files, this.#paths.failed)]) {
-      if (!configured.has(failed.destination) || failed.reason()?.kind !== "not-configured") {
-        continue;
-      }
-      const parsed = parseName(`${failed.base}.dcm`);
-      if (parsed === undefined) continue;
-      restored.push(this.enqueue(
-        {
-          base: failed.base,
-          bucket: bucketOf(parsed.identity.studyHash),
-          path: failed.path,
-          receivedMs: failed.receivedMs,
-          length: 0,
-        },
-        [failed.destination],
-        true,
-      ));
-      this.#remove(failed.path.replace(/\.dcm$/, ".json"));
-    }
-    return restored;
+    return restoreConfigured(this.#putBack(), configured);
+  }
+
+  #putBack(): PutBackHost {
+    return {
+      files: this.#files,
+      paths: this.#paths,
+      report: this.#options.report,
+      open: (path, base) => this.#openOrSetAside(path, base),
+      enqueue: (committed, destinations) => this.enqueue(committed, destinations, true),
+      remove: (path) => this.#remove(path),
+    };
   }
 
   /** Housekeeping: removes leftovers, and asks a broken disk whether it works again. */
@@ -425,32 +422,43 @@ export class Spool implements IncomingOwner {
   }
 
   #drop(entry: Entry, destination: string): void {
-    if (!entry.queued) return;
-    const left = entry.waiting.filter((one) => one.destination !== destination);
-    if (left.length === entry.waiting.length) return;
-    entry.waiting = left;
-    if (left.length > 0) {
-      this.#moveToName(entry);
-    } else {
-      entry.queued = false;
-      this.#removeLater(entry.path);
+    for (let attempt = 0; entry.queued && attempt < 2; attempt++) {
+      const before = entry.waiting;
+      const left = before.filter((one) => one.destination !== destination);
+      if (left.length === before.length) return;
+      entry.waiting = left;
+      if (left.length === 0) {
+        entry.queued = false;
+        this.#removeLater(entry.path);
+        return;
+      }
+      if (this.#moveToName(entry)) return;
+      // A person took another destination out of the name meanwhile: once more with what it says now.
+      entry.waiting = before;
+      this.#findAgain(entry);
     }
   }
 
-  #moveToName(entry: Entry): void {
+  #moveToName(entry: Entry): boolean {
     const bucket = entry.base.slice(-17, -15);
-    this.#move(entry, join(this.#paths.queue, bucket, formatName(entry.base, entry.waiting)));
+    return this.#move(
+      entry,
+      join(this.#paths.queue, bucket, formatName(entry.base, entry.waiting)),
+    );
   }
 
-  #move(entry: Entry, target: string): void {
-    if (entry.path === target) return;
+  /** False where the file is not there any more under the name known. */
+  #move(entry: Entry, target: string): boolean {
+    if (entry.path === target) return true;
     try {
-      this.#files.rename(entry.path, target);
+      renameAway(this.#files, entry.path, target);
       entry.path = target;
     } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
       // The entry stays under its old name, which says at worst that more is to do than is.
       this.#options.report(`Cannot rename ${entry.path} to ${target}`, error);
     }
+    return true;
   }
 
   /** Proves that the disk keeps what it is given. */
@@ -461,21 +469,9 @@ export class Spool implements IncomingOwner {
       const message = error instanceof Error ? error.message : String(error);
       throw new SpoolError(
         `The spool ${this.#options.directory} cannot be written and synced: ${message}`,
+        { cause: error },
       );
     }
-  }
-
-  /** A second name, on the disk; a copy where the file system has no hard links. */
-  async #secondName(from: string, to: string, directory: string): Promise<void> {
-    if (this.#files.exists(to)) this.#files.remove(to);
-    try {
-      this.#files.link(from, to);
-    } catch {
-      // The copy takes shape under a name that is not yet an instance's.
-      await copyFile(this.#files, from, `${to}.part`);
-      this.#files.rename(`${to}.part`, to);
-    }
-    await this.#files.syncDirectory(directory);
   }
 
   #removeLater(path: string): void {
