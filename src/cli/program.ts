@@ -8,6 +8,8 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { dirname, join } from "node:path";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
+import { escapeText } from "../log.ts";
+import { SpoolError } from "../spool/version.ts";
 import { checkCommand } from "./check.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
@@ -56,8 +58,18 @@ export async function main(args: readonly string[]): Promise<number> {
       } else warnLine(error.message);
       return ExitCode.Usage;
     }
+    if (error instanceof SpoolError || isFileTrouble(error)) {
+      warnLine(`The spool cannot be used: ${escapeText(error.message, 1024)}`);
+      return ExitCode.Spool;
+    }
     throw error;
   }
+}
+
+/** What the verbs meet that look into a spool which this user may not read, or which is no folder. */
+function isFileTrouble(error: unknown): error is Error {
+  return error instanceof Deno.errors.PermissionDenied ||
+    error instanceof Deno.errors.NotADirectory;
 }
 
 function build(finish: (code: number) => void): Command {

@@ -190,7 +190,7 @@ export async function sendCommand(
       return ExitCode.Usage;
     }
   }
-  for (const { path, reason } of json ? [] : skipped) warnLine(`left out  ${path}: ${reason}`);
+  if (!json) tell("left out ", skipped);
   if (files.length === 0) {
     warnLine("There is no DICOM file to send.");
     return ExitCode.Failed;
@@ -210,8 +210,8 @@ export async function sendCommand(
     if (json) printJson({ ...result, skipped });
     else {
       line.finish(show(last));
-      for (const { path, reason } of result.warnings) warnLine(`warning   ${path}: ${reason}`);
-      for (const { path, reason } of result.failed) warnLine(`FAILED    ${path}: ${reason}`);
+      tell("warning  ", result.warnings);
+      tell("FAILED   ", result.failed);
       printLine(
         `${result.sent} of ${files.length} sent to ${node.aeTitle} at ${node.host}:${node.port}.`,
       );
@@ -230,6 +230,13 @@ export async function sendCommand(
       warnLine(advice);
     }
     return ExitCode.Failed;
+  }
+}
+
+/** One line for each; names of files come from whoever made the disc. */
+function tell(what: string, problems: readonly Problem[]): void {
+  for (const { path, reason } of problems) {
+    warnLine(`${what} ${escapeText(path, 1024)}: ${escapeText(reason, 1024)}`);
   }
 }
 

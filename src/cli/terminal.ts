@@ -19,7 +19,12 @@ export function warnLine(text: string): void {
 
 /** Writes a value as JSON to stdout. */
 export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value, null, 2));
+  // JSON leaves these as they are; a terminal may obey them.
+  const text = JSON.stringify(value, null, 2).replace(
+    /[\x7f-\x9f\u2028\u2029\p{Bidi_C}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  printLine(text);
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -84,7 +84,7 @@ export function encodingOf(transferSyntaxUid: string): DataSetEncoding {
   };
 }
 
-/** True where the transfer syntax is one of the standard's, so that its data sets must parse as it says. */
+/** True for the transfer syntaxes whose pixel data are neither compressed nor deflated (PS3.5 §A.1 to §A.3). */
 export function isUncompressed(transferSyntaxUid: string): boolean {
   return transferSyntaxUid === IMPLICIT_VR_LE || transferSyntaxUid === EXPLICIT_VR_LE ||
     transferSyntaxUid === EXPLICIT_VR_BE;

@@ -23,6 +23,9 @@ const log = getLog("receiver");
 /** Connections over `max_associations` that are still given a proper rejection; more are closed at once. */
 const REJECTED_POLITELY = 32;
 
+/** Connections closed unheard are logged at most so often, in ms. */
+const CROWDED_LOG_MS = 60_000;
+
 /** When stopping, an association that has been silent for so long is over, in ms. */
 const QUIET_MS = 1000;
 
@@ -46,6 +49,7 @@ export class Receiver {
   readonly #options: AssociationOptions;
   readonly #hostIsAllowed: (host: string) => boolean;
   readonly #connections = new Set<Connection>();
+  #crowdedAt = -Infinity;
   #listener: Deno.TcpListener | undefined;
   #accepting: Promise<void> | undefined;
 
@@ -119,12 +123,31 @@ export class Receiver {
         await new Promise((resolve) => setTimeout(resolve, 200));
         continue;
       }
-      if (this.#connections.size >= this.#config.maxAssociations + REJECTED_POLITELY) {
+      if (this.#isCrowded(connection.remoteAddr.hostname)) {
         connection.close();
         continue;
       }
       void this.#run(connection);
     }
+  }
+
+  /** Connections beyond all limits are closed without a word: answering each would be work for whoever floods us. */
+  #isCrowded(host: string): boolean {
+    const { maxAssociations, maxAssociationsPerHost } = this.#config;
+    let pending = 0;
+    for (const other of this.#connections) if (other.host === host && !other.admitted) pending++;
+    const crowded = pending >= maxAssociationsPerHost ||
+      this.#connections.size >= maxAssociations + REJECTED_POLITELY;
+    const now = performance.now();
+    if (crowded && now - this.#crowdedAt > CROWDED_LOG_MS) {
+      this.#crowdedAt = now;
+      log.warn("Connections closed at once: too many are open", {
+        from: host,
+        pendingFromThere: pending,
+        open: this.#connections.size,
+      });
+    }
+    return crowded;
   }
 
   async #run(tcp: Deno.TcpConn): Promise<void> {

@@ -15,12 +15,20 @@ export interface SpoolLock {
 /**
  * Locks a spool for this process.
  *
- * @throws {SpoolError} where another process holds it
+ * @throws {SpoolError} where another process holds it, or the folder cannot be made or written
  */
 export async function lockSpool(directory: string): Promise<SpoolLock> {
   const { lock } = spoolPaths(directory);
-  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const file = Deno.openSync(lock, { create: true, read: true, write: true, mode: 0o600 });
+  let file: Deno.FsFile;
+  try {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    file = Deno.openSync(lock, { create: true, read: true, write: true, mode: 0o600 });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new SpoolError(`The spool ${directory} cannot be made or written: ${message}`, {
+      cause: error,
+    });
+  }
   // `spoolIsLocked` in another process holds the lock for an instant: that alone must not refuse a start.
   for (let attempt = 0; attempt < 5; attempt++) {
     if (file.tryLockSync(true)) return { release: () => file.close() };

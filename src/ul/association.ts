@@ -116,10 +116,6 @@ export class Association {
     return this.#transport.peer;
   }
 
-  get peerHost(): string {
-    return this.#transport.peerHost;
-  }
-
   /** Bytes of fragment in each P-DATA-TF we send. */
   get fragmentLength(): number {
     return this.#fragment;
@@ -288,6 +284,8 @@ export class Association {
       "release-request-primitive",
       encodeControlPdu({ type: PduType.ReleaseRequest }),
     );
+    // One limit for all of it: a peer that goes on sending data must not put the end off for ever.
+    this.#startArtim(this.#options.releaseMs);
     for (;;) {
       const pdu = await this.#receivePdu(false);
       if (pdu.type === PduType.ReleaseResponse) {
@@ -472,6 +470,10 @@ export class Association {
     this.#artim = setTimeout(() => {
       if (this.#state === 2) {
         this.#end(new AssociationError("timeout", `${this.peer}: no association request`));
+      } else if (this.#state === 7) {
+        this.#end(
+          new AssociationError("timeout", `${this.peer}: no answer to the release request`),
+        );
       }
       this.#close();
     }, ms);

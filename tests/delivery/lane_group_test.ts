@@ -461,3 +461,16 @@ Deno.test("a destination that takes one association at a time is served over it,
     assert.equal(pacs.delivered.length, 200);
     assert.equal(group.snapshot().health.state, "up");
   }));
+
+Deno.test("one instance that is not authorised holds up none of the others", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    const group = house.group(pacs);
+    pacs.answer = (each) =>
+      each.base === "e0" ? { kind: "misconfigured", reason: "Not authorised (0124)" } : DELIVERED;
+    group.add(entries(8));
+    await house.clock.advance(600_000);
+    assert.equal(pacs.delivered.length, 7);
+    assert.equal(group.snapshot().waiting, 1);
+    assert.equal(house.spool.failed.length, 0, "nothing is spent");
+  }));
