@@ -29,7 +29,7 @@ export interface EchoResult {
   readonly advice?: string;
 }
 
-export interface EchoTimeouts {
+interface EchoTimeouts {
   readonly connectMs: number;
   readonly associationMs: number;
   readonly responseMs: number;
@@ -37,7 +37,7 @@ export interface EchoTimeouts {
 }
 
 /** Tests one node. Never throws for what the node or the network does. */
-export async function testConnection(
+async function testConnection(
   destination: string,
   node: Node,
   timeouts: EchoTimeouts,
@@ -141,7 +141,7 @@ export async function echoCommand(
 }
 
 /** Prints one result for a person. */
-export function printResult(result: EchoResult): void {
+function printResult(result: EchoResult): void {
   printLine(`${result.destination}:`);
   for (const step of result.steps) {
     printLine(`  ${step.ok ? "ok    " : "FAILED"}  ${step.step}: ${step.text} (${step.ms} ms)`);

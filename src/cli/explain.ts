@@ -17,7 +17,7 @@ export interface Node {
 }
 
 /** What failed and what to do about it. */
-export interface Explanation {
+interface Explanation {
   readonly problem: string;
   readonly advice: string;
 }

@@ -19,7 +19,7 @@ export interface Selection {
 }
 
 /** The items of a spool that a selection names, oldest first. */
-export function selectItems(config: Config, selection: Selection): QueueItem[] {
+function selectItems(config: Config, selection: Selection): QueueItem[] {
   const ids = new Set(selection.ids);
   return [...listItems(realFileSystem, config.spoolDir)].filter((item) =>
     (ids.size === 0 || ids.has(item.id)) &&

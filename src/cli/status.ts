@@ -33,7 +33,7 @@ interface Status {
 }
 
 /** Gathers the status. */
-export function gatherStatus(config: Config, files: FileSystem, now: number): Status {
+function gatherStatus(config: Config, files: FileSystem, now: number): Status {
   const running = spoolIsLocked(config.spoolDir);
   const told = running ? readHealth(config.spoolDir, now) : new Map<string, string>();
   const byName = new Map<string, DestinationStatus>();

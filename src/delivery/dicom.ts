@@ -9,7 +9,7 @@
 import type { DicomDestinationConfig } from "../config/load.ts";
 import { classifyStoreStatus, describeStatus } from "../dicom/status.ts";
 import { encodingOf, transferSyntaxName } from "../dicom/uid.ts";
-import { type OutgoingDataSet, ServiceUser } from "../dimse/scu.ts";
+import { inMemory, type OutgoingDataSet, ServiceUser } from "../dimse/scu.ts";
 import type { Entry } from "../spool/entry.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { StoredInstance } from "../spool/stored_instance.ts";
@@ -359,19 +359,6 @@ function evenLength(instance: StoredInstance): OutgoingDataSet {
       if (stored.length > 0) return instance.read(stored);
     },
     vouch: () => instance.vouch(),
-  };
-}
-
-/** A data set held in memory; only transcoding makes one. */
-function inMemory(bytes: Uint8Array): OutgoingDataSet {
-  let at = 0;
-  return {
-    length: bytes.length,
-    read(into) {
-      into.set(bytes.subarray(at, at + into.length));
-      at += into.length;
-    },
-    vouch: () => at === bytes.length,
   };
 }
 

@@ -23,7 +23,7 @@ export function putLatin1(into: Uint8Array, offset: number, text: string): numbe
 }
 
 /** Joins pieces into one new array. */
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const piece of pieces) length += piece.length;
   const joined = new Uint8Array(length);

@@ -6,6 +6,9 @@
  * not fit its VR is a RangeError: the fault lies in the calling code, not in anybody's data.
  */
 
+import { concat } from "./bytes.ts";
+import { tagText } from "./tag.ts";
+
 /** VRs whose value is text; a list is written with backslashes between its values (PS3.5 §6.4). */
 export type TextVr =
   | "AE"
@@ -85,7 +88,7 @@ export function encodeDataSet(elements: readonly Element[]): Uint8Array<ArrayBuf
     }
     last = tag;
   }
-  return joined(elements.map(encodeElement));
+  return concat(elements.map(encodeElement));
 }
 
 /**
@@ -97,7 +100,7 @@ export function encodeDataSet(elements: readonly Element[]): Uint8Array<ArrayBuf
 export function encodeElement(element: Element): Uint8Array<ArrayBuffer> {
   const [tag, vr] = element;
   const value = encodeValue(element);
-  return joined([encodeHeader(tag, vr, value.length), value]);
+  return concat([encodeHeader(tag, vr, value.length), value]);
 }
 
 /**
@@ -123,7 +126,7 @@ export function encodeHeader(tag: number, vr: string, length: number): Uint8Arra
 
 function encodeValue(element: Element): Uint8Array {
   const [tag, vr, value] = element;
-  if (vr === "SQ") return joined((value as readonly (readonly Element[])[]).map(encodeItem));
+  if (vr === "SQ") return concat((value as readonly (readonly Element[])[]).map(encodeItem));
   if (value instanceof Uint8Array) return padded(value, 0);
   if (vr in NUMBER_SIZES) {
     return encodeNumbers(
@@ -202,19 +205,4 @@ function padded(bytes: Uint8Array, padding: number): Uint8Array {
   even.set(bytes);
   even[bytes.length] = padding;
   return even;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
-
-function tagText(tag: number): string {
-  const hex = (tag >>> 0).toString(16).toUpperCase().padStart(8, "0");
-  return `(${hex.slice(0, 4)},${hex.slice(4)})`;
 }

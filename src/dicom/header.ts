@@ -8,7 +8,8 @@
  */
 
 import { constants, inflateRawSync } from "node:zlib";
-import { latin1 } from "./bytes.ts";
+import { concat, latin1 } from "./bytes.ts";
+import { tagText } from "./tag.ts";
 import { encodingOf, trimUid } from "./uid.ts";
 
 /** Text is as found: bytes as ISO 8859-1 characters, without padding; `specificCharacterSet` says what they stand for. */
@@ -133,20 +134,15 @@ export class HeaderReader {
     if (this.state !== "reading") return;
     if (this.#skip > 0 || this.#heldLength > 0 || this.#wanted !== undefined) {
       this.state = "truncated";
-      this.problem = `data set ends inside element ${tagName(this.#tag)}`;
+      this.problem = `data set ends inside element ${tagText(this.#tag)}`;
     } else if (this.#depth > 0) {
       this.state = "truncated";
-      this.problem = `data set ends inside a sequence, behind ${tagName(this.#tag)}`;
+      this.problem = `data set ends inside a sequence, behind ${tagText(this.#tag)}`;
     } else this.state = "complete";
   }
 
   #inflateHead(whole: boolean): void {
-    const joined = new Uint8Array(Math.min(this.#deflatedLength, DEFLATED_HEAD));
-    let at = 0;
-    for (const piece of this.#deflatedHead) {
-      joined.set(piece, at);
-      at += piece.length;
-    }
+    const joined = concat(this.#deflatedHead);
     this.#deflatedHead = [];
     let inflated: Uint8Array;
     try {
@@ -239,7 +235,7 @@ export class HeaderReader {
       const length = u16(this.#source, this.#start + 6, littleEndian);
       this.#consume(8);
       if (isTwoLetters(vr)) this.#element(tag, vr, length);
-      else this.#giveUp(`element ${tagName(tag)} has no value representation`);
+      else this.#giveUp(`element ${tagText(tag)} has no value representation`);
       return true;
     }
     if (!this.#peek(chunk, 12)) return false;
@@ -285,7 +281,7 @@ export class HeaderReader {
 
   #enter(vr: number): void {
     if (vr !== 0 && vr !== VR_SQ && vr !== VR_UN && vr !== VR_OB && vr !== VR_OW) {
-      this.#giveUp(`element ${tagName(this.#tag)} has an undefined length but is no sequence`);
+      this.#giveUp(`element ${tagText(this.#tag)} has an undefined length but is no sequence`);
       return;
     }
     if (vr === VR_UN && this.#implicitFrom < 0) {
@@ -296,12 +292,6 @@ export class HeaderReader {
     }
     this.#depth++;
   }
-}
-
-/** `(0008,0018)` */
-function tagName(tag: number): string {
-  const digits = tag.toString(16).toUpperCase().padStart(8, "0");
-  return `(${digits.slice(0, 4)},${digits.slice(4)})`;
 }
 
 function u16(bytes: Uint8Array, at: number, littleEndian: boolean): number {

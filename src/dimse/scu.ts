@@ -26,6 +26,19 @@ export interface OutgoingDataSet {
   vouch(): boolean;
 }
 
+/** A data set that is in memory already. */
+export function inMemory(bytes: Uint8Array): OutgoingDataSet {
+  let at = 0;
+  return {
+    length: bytes.length,
+    read(into) {
+      into.set(bytes.subarray(at, at + into.length));
+      at += into.length;
+    },
+    vouch: () => at === bytes.length,
+  };
+}
+
 /** Answer to a request; the status is undefined where the response carried none. */
 export interface Answer {
   readonly status: number | undefined;

@@ -24,7 +24,7 @@ export interface SpoolFile {
 }
 
 export interface FileSystem {
-  open(path: string, mode: "read" | "write" | "create"): SpoolFile;
+  open(path: string, mode: "read" | "create"): SpoolFile;
   /** Atomic; an existing target is replaced. */
   rename(from: string, to: string): void;
   /** A second name for the same file. */
@@ -95,8 +95,6 @@ export const realFileSystem: FileSystem = {
     return new RealFile(
       mode === "read"
         ? Deno.openSync(path, { read: true })
-        : mode === "write"
-        ? Deno.openSync(path, { read: true, write: true })
         : Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 }),
     );
   },

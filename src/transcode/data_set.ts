@@ -7,7 +7,8 @@
 
 import { inflateRawSync } from "node:zlib";
 import { encodingOf, EXPLICIT_VR_LE, IMPLICIT_VR_LE } from "../dicom/uid.ts";
-import { CannotTranscode, tagText } from "./error.ts";
+import { tagText } from "../dicom/tag.ts";
+import { CannotTranscode } from "./error.ts";
 import { splitFrames } from "./frames.ts";
 import { type LibraryDecoder, loadLibraryDecoder } from "./library.ts";
 import { type ElementSpan, parseDataSet, PIXEL_DATA } from "./parse.ts";

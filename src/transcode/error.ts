@@ -6,9 +6,3 @@
 export class CannotTranscode extends Error {
   override readonly name = "CannotTranscode";
 }
-
-/** A tag as the standard prints it: (gggg,eeee). */
-export function tagText(tag: number): string {
-  const hex = tag.toString(16).toUpperCase().padStart(8, "0");
-  return `(${hex.slice(0, 4)},${hex.slice(4)})`;
-}

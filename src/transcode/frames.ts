@@ -5,6 +5,7 @@
  * segment lacks. Here fragments are joined, all depths are decoded, and what is missing is an error.
  */
 
+import { concat } from "../dicom/bytes.ts";
 import { CannotTranscode } from "./error.ts";
 
 /**
@@ -60,15 +61,9 @@ function beginsCodestream(fragment: Uint8Array): boolean {
     (fragment[0] === 0xff && fragment[1] === 0x4f && fragment[2] === 0xff && fragment[3] === 0x51);
 }
 
+/** Without a copy where there is one fragment only. */
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return pieces.length === 1 ? pieces[0]! : concat(pieces);
 }
 
 /** The shape of a frame to be decoded. */

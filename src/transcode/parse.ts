@@ -6,7 +6,8 @@
  * depth of sequences are bounded, because the structure of a hostile data set could otherwise fill the memory.
  */
 
-import { CannotTranscode, tagText } from "./error.ts";
+import { tagText } from "../dicom/tag.ts";
+import { CannotTranscode } from "./error.ts";
 
 export interface ElementSpan {
   readonly tag: number;

@@ -7,7 +7,8 @@
  * out where they would no longer be true.
  */
 
-import { CannotTranscode, tagText } from "./error.ts";
+import { tagText } from "../dicom/tag.ts";
+import { CannotTranscode } from "./error.ts";
 import { type ElementSpan, hasLongHeader, PIXEL_DATA } from "./parse.ts";
 import type { VrLookup } from "./vr.ts";
 

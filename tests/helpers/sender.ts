@@ -2,7 +2,7 @@
  * A modality in the test's own process: sends instances from memory and says what was answered to each.
  */
 
-import { type OutgoingDataSet, ServiceUser } from "../../src/dimse/scu.ts";
+import { inMemory, type OutgoingDataSet, ServiceUser } from "../../src/dimse/scu.ts";
 import { Association } from "../../src/ul/association.ts";
 import { planContexts, type StoragePair } from "../../src/ul/negotiation.ts";
 import { connectTcp } from "../../src/ul/transport.ts";
@@ -108,16 +108,4 @@ export async function sendAll(
       throw new Error(`${instance.sopInstanceUid} was answered with 0x${status.toString(16)}`);
     }
   }
-}
-
-function inMemory(bytes: Uint8Array): OutgoingDataSet {
-  let at = 0;
-  return {
-    length: bytes.length,
-    read(into) {
-      into.set(bytes.subarray(at, at + into.length));
-      at += into.length;
-    },
-    vouch: () => at === bytes.length,
-  };
 }
