@@ -12,18 +12,23 @@ import type { Config, DestinationConfig } from "./config/load.ts";
 import { DicomDestination } from "./delivery/dicom.ts";
 import { DirectoryDestination } from "./delivery/directory.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
+import { failedEvent } from "./delivery/ledger_events.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import { Transcoder } from "./transcode/transcoder.ts";
+import { provenDeliveries, settleAtStart } from "./ledger/at_start.ts";
+import { Ledger } from "./ledger/ledger.ts";
+import type { Balance } from "./ledger/reconcile.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
 import { route } from "./routing/routing.ts";
 import type { Entry } from "./spool/entry.ts";
-import { UNROUTED } from "./spool/failed.ts";
+import { listFailed, UNROUTED } from "./spool/failed.ts";
 import { type FileSystem, realFileSystem, replaceTextFile } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
+import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import type { StoredInstance } from "./spool/stored_instance.ts";
 
@@ -67,8 +72,8 @@ export interface Daemon {
 export async function startDaemon(config: Config, options: DaemonOptions = {}): Promise<Daemon> {
   const lock = await lockSpool(config.spoolDir);
   try {
-    const running = new RunningDaemon(config, options);
-    return await running.start(lock);
+    const running = new RunningDaemon(config, options, lock);
+    return await running.start();
   } catch (error) {
     lock.release();
     throw error;
@@ -83,25 +88,30 @@ class RunningDaemon implements Daemon {
   readonly #transcoder = new Transcoder();
   readonly #names: readonly string[];
   #spool!: Spool;
+  #ledger!: Ledger;
+  /** Pairs of instance and destination that the last balance found missing. */
+  #missing = 0;
+  #balancing: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
-  #lock: { release(): void } | undefined;
+  readonly #lock: { release(): void };
   #timers: ReturnType<typeof setInterval>[] = [];
   #housekeeping: Promise<void> = Promise.resolve();
   #healthIsWritten = true;
   port = 0;
 
-  constructor(config: Config, options: DaemonOptions) {
+  constructor(config: Config, options: DaemonOptions, lock: { release(): void }) {
     this.#config = config;
+    this.#lock = lock;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#files = options.files ?? realFileSystem;
     this.#names = config.destinations.map((destination) => destination.name);
   }
 
-  async start(lock: { release(): void }): Promise<Daemon> {
+  async start(): Promise<Daemon> {
     const config = this.#config;
-    this.#lock = lock;
     this.#spool = await Spool.open({
       directory: config.spoolDir,
       files: this.#files,
@@ -110,13 +120,36 @@ class RunningDaemon implements Daemon {
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
     });
-    const entries = await this.#spool.recover((instance) => this.#routeStored(instance));
-    entries.push(...this.#spool.restoreConfigured(new Set(this.#names)));
+    this.#ledger = Ledger.open({
+      files: this.#files,
+      directory: spoolPaths(config.spoolDir).ledger,
+      clock: this.#clock,
+      retentionDays: config.ledgerRetentionDays,
+      report: (message, error) => log.error(message, error === undefined ? {} : { error }),
+    });
+    try {
+      await this.#begin();
+      return this;
+    } catch (error) {
+      await this.#ledger.close();
+      await this.#spool.close();
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const config = this.#config;
+    const recovered = await this.#spool.recover((instance) => this.#routeStored(instance));
+    await this.#finishProven(recovered);
+    const restored = this.#spool.restoreConfigured(new Set(this.#names));
+    this.#recordReturned(restored, "configuration");
+    const entries = [...recovered, ...restored];
     await this.#setUnknownAside(entries);
     this.#scheduler = new Scheduler(
       config.destinations.map((destination) => this.#destination(destination)),
       {
         spool: this.#spool,
+        ledger: this.#ledger,
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
@@ -125,11 +158,21 @@ class RunningDaemon implements Daemon {
         studyQuietMs: config.studyQuietMs,
       },
     );
-    const service = new StoreService(this.#spool, config, (entry) => this.#queued(entry));
+    const service = new StoreService(
+      this.#spool,
+      this.#ledger,
+      config,
+      (entry) => this.#queued(entry),
+    );
     this.#receiver = new Receiver(config, this.#spool, service);
     this.#listen();
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
+    const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
+    this.#balancing = this.#balance([
+      ...entries,
+      ...failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
+    ]);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -137,7 +180,6 @@ class RunningDaemon implements Daemon {
       queued: entries.length,
       spool: config.spoolDir,
     });
-    return this;
   }
 
   snapshot() {
@@ -156,11 +198,15 @@ class RunningDaemon implements Daemon {
       this.#receiver.stop(this.#config.timeouts.stopMs),
       this.#scheduler.stop(this.#config.timeouts.stopMs),
     ]);
+    this.#stopping.abort();
+    await this.#balancing;
     this.#transcoder.close();
     await this.#housekeeping;
+    // Delivered files leave the spool when the ledger has them.
+    await this.#ledger.close();
     this.#writeHealth();
     await this.#spool.close();
-    this.#lock?.release();
+    this.#lock.release();
     log.info("Forwarder stopped");
   }
 
@@ -222,16 +268,18 @@ class RunningDaemon implements Daemon {
       for (const { destination, tries } of [...entry.waiting]) {
         if (this.#names.includes(destination)) continue;
         const unrouted = destination === UNROUTED;
+        const kind = unrouted ? "unrouted" : "not-configured";
         const reason = unrouted
           ? "No route of the configuration matches this instance"
           : `The configuration has no destination ${destination} any more`;
         try {
           await this.#spool.fail(entry, destination, {
-            kind: unrouted ? "unrouted" : "not-configured",
+            kind,
             reason,
             when: new Date(this.#clock.now()).toISOString(),
             tries,
           });
+          this.#ledger.append(failedEvent(entry, destination, { kind, reason, tries }));
           log.error("Instance kept in failed/: {reason}", { reason, entry: entry.base });
         } catch (error) {
           log.error("Cannot move an instance to failed/; it stays in the queue", {
@@ -240,6 +288,55 @@ class RunningDaemon implements Daemon {
           });
         }
       }
+    }
+  }
+
+  /** What the end of the ledger proves delivered, and a crash left in the queue, is not sent again. */
+  async #finishProven(entries: readonly Entry[]): Promise<void> {
+    try {
+      const { ledger } = spoolPaths(this.#config.spoolDir);
+      const proven = await provenDeliveries(this.#files, ledger);
+      if (proven.size === 0) return;
+      for (const entry of entries) {
+        for (const { destination } of [...entry.waiting]) {
+          if (!proven.has(`${entry.base} ${destination}`)) continue;
+          this.#spool.delivered(entry, destination);
+        }
+      }
+    } catch (error) {
+      log.error("Cannot read the ledger; deliveries that a crash interrupted may be repeated", {
+        error,
+      });
+    }
+  }
+
+  #recordReturned(returned: readonly Entry[], by: "person" | "configuration"): void {
+    for (const { base: id, failedFor, waiting } of returned) {
+      const now = waiting.map((one) => one.destination);
+      for (const of of failedFor) {
+        this.#ledger.append({ event: "retried", id, by, of, for: now.includes(of) ? [of] : now });
+      }
+    }
+  }
+
+  /** Holds the ledger against the spool, beside the work. What is missing is named, loudly. */
+  async #balance(present: Parameters<typeof settleAtStart>[0]["present"]): Promise<void> {
+    try {
+      const { balance, found } = await settleAtStart({
+        files: this.#files,
+        ledger: this.#ledger,
+        spoolDirectory: this.#config.spoolDir,
+        ledgerDirectory: spoolPaths(this.#config.spoolDir).ledger,
+        present,
+        pause: (ms) => new Promise((resolve) => this.#clock.after(ms, resolve)),
+        signal: this.#stopping.signal,
+      });
+      this.#missing = balance.missing.length;
+      this.#healthIsWritten = false;
+      logBalance(balance, found);
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return;
+      log.error("Cannot hold the ledger against the spool; say verify to try it again", { error });
     }
   }
 
@@ -258,12 +355,16 @@ class RunningDaemon implements Daemon {
       );
       if (adopted.length > 0) {
         log.info("Instances put back by hand are in the queue again", { count: adopted.length });
+        this.#recordReturned(adopted, "person");
         await this.#setUnknownAside(adopted);
         this.#scheduler.add(adopted.filter((entry) => entry.queued));
       }
       if (!this.#healthIsWritten) this.#writeHealth();
     });
-    everySoOften(MAINTENANCE_MS, () => this.#spool.maintain());
+    everySoOften(MAINTENANCE_MS, () => {
+      this.#ledger.maintain();
+      return this.#spool.maintain();
+    });
     this.#writeHealth();
   }
 
@@ -274,6 +375,7 @@ class RunningDaemon implements Daemon {
       pid: Deno.pid,
       written: new Date(this.#clock.now()).toISOString(),
       port: this.port,
+      missing: this.#missing,
       destinations: this.#scheduler.snapshot().map(({ name, description, health, lastAnswer }) => ({
         name,
         description,
@@ -290,5 +392,34 @@ class RunningDaemon implements Daemon {
         error,
       });
     }
+  }
+}
+
+/** Names told in one line of the log; `verify` lists all. */
+const MOST_NAMED = 20;
+
+function logBalance(balance: Balance, found: number): void {
+  const sum = { accepted: 0, delivered: 0, queued: 0, failed: 0, corrupt: 0, missing: 0 };
+  for (const one of balance.destinations.values()) {
+    for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += one[key];
+  }
+  if (balance.missing.length === 0) log.info("Ledger and spool agree", { ...sum, found });
+  else {
+    const named = balance.missing.slice(0, MOST_NAMED).map(({ id, destination, accepted }) =>
+      `${accepted?.sop ?? id} for ${destination}`
+    );
+    const more = balance.missing.length - named.length;
+    log.error(
+      "INSTANCES ARE MISSING: {names}: the ledger says that they were accepted, and neither the spool nor a delivery accounts for them. See docs/reliability.md",
+      {
+        names: named.join(", ") + (more > 0 ? ` and ${more} more (verify lists them)` : ""),
+        ...sum,
+      },
+    );
+  }
+  if (balance.unreadable > 0) {
+    log.warn("Lines of the ledger cannot be read; a crash cuts the last one short", {
+      lines: balance.unreadable,
+    });
   }
 }

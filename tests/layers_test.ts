@@ -19,6 +19,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   service: 4,
   transcode: 3,
   dimse: 3,
+  ledger: 3,
   spool: 2,
   routing: 2,
   ul: 2,

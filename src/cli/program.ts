@@ -17,9 +17,11 @@ import { ExitCode } from "./exit_code.ts";
 import type { Node } from "./explain.ts";
 import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
 import { onStopSignal, runCommand } from "./run.ts";
+import { proveCommand } from "./prove.ts";
 import { sendCommand } from "./send.ts";
 import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
+import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_CODES = `
@@ -137,6 +139,24 @@ function build(finish: (code: number) => void): Command {
       finish(statusCommand(await load(common(options)), options.json ?? false));
     });
 
+  withConfig(verb("prove", "show what was received of a study, and what each destination answered"))
+    .argument("<uid>", "Study Instance UID, or SOP Instance UID")
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nThe exit code is 0 where every destination has every instance.")
+    .action(async (uid: string, options: Common) => {
+      finish(await proveCommand(await load(common(options)), uid, options.json ?? false));
+    });
+
+  withConfig(verb("verify", "check that all that was received is delivered or still here"))
+    .option("--files", "read every stored file through, too")
+    .option("--settle", "write down that what is missing has been seen, so that it raises no alarm")
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nThe exit code is 1 where anything is missing or damaged.")
+    .action(async (options: Common & { files?: boolean; settle?: boolean }) => {
+      const { json = false, files = false, settle = false } = options;
+      finish(await verifyCommand(await load(common(options)), { json, files, settle }));
+    });
+
   addQueue(verb("queue", "see and mend what waits and what failed"), common, finish);
 
   verb("demo", "show the forwarder at work with a PACS of its own and a generated study")
@@ -196,7 +216,8 @@ function addQueue(
     .action(async (ids: string[], options: Options & { all?: boolean; yes?: boolean }) => {
       if (!named(ids, options)) return finish(ExitCode.Usage);
       const { json = false, yes = false } = options;
-      finish(removeCommand(await load(common(options)), selection(ids, options), { json, yes }));
+      const config = await load(common(options));
+      finish(await removeCommand(config, selection(ids, options), { json, yes }));
     });
 }
 

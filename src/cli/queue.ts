@@ -7,7 +7,9 @@ import { escapeText } from "../log.ts";
 import { realFileSystem } from "../spool/file_system.ts";
 import { listItems, type QueueItem, removeItem, retryItem } from "../spool/inspect.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import { spoolPaths } from "../spool/paths.ts";
 import { ExitCode } from "./exit_code.ts";
+import { openLedgerByHand } from "./ledger_by_hand.ts";
 import { formatDuration, printJson, printLine, table, warnLine } from "./terminal.ts";
 
 /** Which items a command is about. */
@@ -108,11 +110,11 @@ export function retryCommand(config: Config, selection: Selection, json: boolean
 }
 
 /** Runs `queue remove`: deletes for good what a person names, after asking. */
-export function removeCommand(
+export async function removeCommand(
   config: Config,
   selection: Selection,
   options: { readonly json: boolean; readonly yes: boolean },
-): ExitCode {
+): Promise<ExitCode> {
   const items = selectItems(config, selection);
   if (items.length === 0) {
     if (options.json) printJson({ removed: 0 });
@@ -126,6 +128,12 @@ export function removeCommand(
     }
     if (!confirm(`Delete ${items.length} for good, undelivered?`)) return ExitCode.Failed;
   }
+  // The ledger first: an instance that is gone must not be one that nobody knows of.
+  const ledger = openLedgerByHand(spoolPaths(config.spoolDir).ledger);
+  for (const { id, destination } of items) {
+    ledger.append({ event: "removed", id, to: destination, by: "person" });
+  }
+  await ledger.close();
   for (const item of items) removeItem(realFileSystem, item);
   if (options.json) printJson({ removed: items.length });
   else printLine(`${items.length} removed.`);

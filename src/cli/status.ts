@@ -29,13 +29,15 @@ interface Status {
   readonly freeBytes: number | null;
   readonly corrupt: number;
   readonly putBack: number;
+  /** What the running daemon's balance of the ledger found missing; null where it has not been told. */
+  readonly missing: number | null;
   readonly destinations: readonly DestinationStatus[];
 }
 
 /** Gathers the status. */
 function gatherStatus(config: Config, files: FileSystem, now: number): Status {
   const running = spoolIsLocked(config.spoolDir);
-  const told = running ? readHealth(config.spoolDir, now) : new Map<string, string>();
+  const { told, missing } = running ? readHealth(config.spoolDir, now) : NOTHING_TOLD;
   const byName = new Map<string, DestinationStatus>();
   const destination = (name: string) => {
     let found = byName.get(name);
@@ -60,24 +62,33 @@ function gatherStatus(config: Config, files: FileSystem, now: number): Status {
     freeBytes: files.exists(config.spoolDir) ? files.freeBytes(config.spoolDir) ?? null : null,
     corrupt: countCorrupt(files, config.spoolDir),
     putBack: countRetry(files, config.spoolDir),
+    missing,
     destinations: [...byName.values()],
   };
 }
 
-function readHealth(spoolDir: string, now: number): Map<string, string> {
+interface Told {
+  /** Health of each destination, in words. */
+  readonly told: ReadonlyMap<string, string>;
+  readonly missing: number | null;
+}
+
+const NOTHING_TOLD: Told = { told: new Map(), missing: null };
+
+function readHealth(spoolDir: string, now: number): Told {
   const told = new Map<string, string>();
   let value: unknown;
   try {
     value = JSON.parse(Deno.readTextFileSync(join(spoolDir, "health.json")));
   } catch (error) {
     // Being written anew, or not yet there: the table then shows none.
-    if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return told;
+    if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return NOTHING_TOLD;
     throw error;
   }
-  const { destinations } = value as { destinations?: unknown };
-  if (!Array.isArray(destinations)) return told;
+  const { destinations, missing } = value as { destinations?: unknown; missing?: unknown };
+  if (!Array.isArray(destinations)) return NOTHING_TOLD;
   for (const { name, health } of destinations) told.set(String(name), healthInWords(health, now));
-  return told;
+  return { told, missing: typeof missing === "number" ? missing : null };
 }
 
 function healthInWords(
@@ -109,6 +120,11 @@ function print(status: Status, config: Config): void {
   }
   if (status.corrupt > 0) {
     printLine(`CORRUPT     ${status.corrupt} damaged files in ${join(config.spoolDir, "corrupt")}`);
+  }
+  if (status.missing !== null && status.missing > 0) {
+    printLine(
+      `MISSING     ${status.missing}: accepted, and not accounted for; \`verify\` names them`,
+    );
   }
   if (status.putBack > 0) printLine(`Put back    ${status.putBack}, not yet in the queue`);
   printLine();

@@ -91,6 +91,7 @@ export interface Config {
   readonly studyQuietMs: number;
   readonly logLevel: LogLevel;
   readonly logRetentionDays: number;
+  readonly ledgerRetentionDays: number;
   readonly logPatientInfo: boolean;
 }
 
@@ -208,6 +209,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     studyQuietMs: milliseconds(raw.study_quiet_seconds),
     logLevel: raw.log_level,
     logRetentionDays: raw.log_retention_days,
+    ledgerRetentionDays: raw.ledger_retention_days,
     logPatientInfo: raw.log_patient_info,
   };
 }

@@ -258,6 +258,9 @@ export const configSchema = section({
     error: '"debug", "info", "warning" or "error"',
   }).default("info").describe("Least important messages to log."),
   log_retention_days: whole(1, 36_500).default(30).describe("Days a log file is kept."),
+  ledger_retention_days: whole(1, 36_500).default(400).describe(
+    "Days a file of the ledger (what was received, what each destination answered) is kept.",
+  ),
   log_patient_info: flag().default(true).describe(
     "Write patient and study identification to the log.",
   ),

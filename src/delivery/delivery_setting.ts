@@ -3,6 +3,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { EventTaker } from "../ledger/event.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Health } from "./destination_health.ts";
 import type { BackOff } from "./retry.ts";
@@ -10,6 +11,7 @@ import type { BackOff } from "./retry.ts";
 /** What all destinations share. */
 export interface DeliverySetting {
   readonly spool: Spool;
+  readonly ledger: EventTaker;
   readonly clock: Clock;
   /** 0 to 1 */
   readonly random: () => number;

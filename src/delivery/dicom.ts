@@ -96,7 +96,11 @@ export class DicomDestination implements Destination {
           releaseMs: timeouts.releaseMs,
         },
       );
-      return new DicomSession(this, new ServiceUser(association, timeouts.responseMs));
+      return new DicomSession(
+        this,
+        new ServiceUser(association, timeouts.responseMs),
+        this.#now(),
+      );
     } catch (error) {
       throw whyNot(error);
     } finally {
@@ -216,12 +220,17 @@ class UnreadableSession implements Session {
 class DicomSession implements Session {
   readonly #destination: DicomDestination;
   readonly #user: ServiceUser;
+  /** For the ledger: who called whom, where and since when. */
+  readonly #name: string;
   /** True where nothing has been answered since the association was idle: the peer may have left meanwhile. */
   #stale = false;
 
-  constructor(destination: DicomDestination, user: ServiceUser) {
+  constructor(destination: DicomDestination, user: ServiceUser, establishedAt: number) {
     this.#destination = destination;
     this.#user = user;
+    const { callingAeTitle, calledAeTitle, peer } = user.association;
+    const since = new Date(establishedAt).toISOString();
+    this.#name = `${callingAeTitle} to ${calledAeTitle} at ${peer} since ${since}`;
   }
 
   get usable(): boolean {
@@ -318,17 +327,22 @@ class DicomSession implements Session {
       ? describeStatus(status)
       : `${describeStatus(status)}: ${comment}`;
     const { association } = this.#user;
+    const receipt = {
+      answer,
+      ...(status === undefined ? {} : { status }),
+      association: this.#name,
+    };
     switch (classifyStoreStatus(status)) {
       case "stored":
-        return { kind: "delivered", answer, warning: false };
+        return { kind: "delivered", ...receipt, warning: false };
       case "stored-with-warning":
-        return { kind: "delivered", answer, warning: true };
+        return { kind: "delivered", ...receipt, warning: true };
       case "out-of-resources":
         return { kind: "out-of-resources", reason: answer };
       case "refused":
         return { kind: "refused", reason: answer };
       case "duplicate":
-        return { kind: "duplicate", reason: answer };
+        return { kind: "duplicate", ...receipt };
       case "not-authorised":
         await this.close();
         return { kind: "misconfigured", reason: answer };

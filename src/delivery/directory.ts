@@ -139,7 +139,7 @@ export class DirectoryDestination implements Destination, Session {
     if ("kind" in instance) return instance;
     try {
       const target = await this.#target(instance);
-      if (!await readsWhole(instance)) {
+      if (!await instance.readThrough()) {
         return { kind: "corrupt", reason: `${instance.path} does not match its checksum` };
       }
       this.#makeDirectory(dirname(target), toSync);
@@ -224,22 +224,11 @@ export class DirectoryDestination implements Destination, Session {
     }
     try {
       return there.record.crc32 === instance.record.crc32 &&
-        there.record.dataSetLength === instance.record.dataSetLength && await readsWhole(there);
+        there.record.dataSetLength === instance.record.dataSetLength && await there.readThrough();
     } finally {
       there.close();
     }
   }
-}
-
-/** Reads an instance through and compares it with its checksum. */
-async function readsWhole(instance: StoredInstance): Promise<boolean> {
-  const buffer = new Uint8Array(Math.min(instance.length, 256 * 1024));
-  for (let left = instance.length; left > 0;) {
-    const piece = buffer.subarray(0, Math.min(left, buffer.length));
-    await instance.read(piece);
-    left -= piece.length;
-  }
-  return instance.vouch();
 }
 
 /** The disk is full, read-only or failing, or file handles are short: no instance fares better than this one. */

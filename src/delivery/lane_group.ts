@@ -19,9 +19,17 @@ import {
   onUnreachable,
 } from "./destination_health.ts";
 import { HealthLog } from "./health_log.ts";
-import { type Destination, DestinationError, type Outcome, type Session } from "./outcome.ts";
+import {
+  type Destination,
+  DestinationError,
+  type Outcome,
+  type Receipt,
+  type Session,
+} from "./outcome.ts";
 import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
-import { afterTrouble, noTroubles, TROUBLES, type Troubles } from "./retry.ts";
+import { deliveredEvent, failedEvent } from "./ledger_events.ts";
+import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
+import { TroubleBook } from "./trouble_book.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
 const log = getLog("delivery");
@@ -41,12 +49,6 @@ const WAITING_PER_SESSION = 4;
 /** Entries shown to a session being opened. */
 const LOOK_AHEAD = 64;
 
-interface Trouble {
-  readonly counts: Troubles;
-  /** Instances the destination had taken when this one was last tried. */
-  deliveredThen: number;
-}
-
 /** A session at work, or parked until there is work. */
 interface Lane {
   session: Session | undefined;
@@ -58,7 +60,7 @@ export class LaneGroup {
   readonly #setting: DeliverySetting;
   readonly #healthLog: HealthLog;
   readonly #line = new WaitingLine();
-  readonly #troubles = new Map<Entry, Trouble>();
+  readonly #troubles = new TroubleBook();
   /** Entries of which an attempt ended without an answer. */
   readonly #mayHaveArrived = new WeakSet<Entry>();
   readonly #lanes = new Set<Lane>();
@@ -319,17 +321,18 @@ export class LaneGroup {
   }
 
   async #settle(entry: Entry, outcome: Outcome): Promise<void> {
-    const { spool } = this.#setting;
+    const { spool, ledger } = this.#setting;
     switch (outcome.kind) {
       case "delivered":
-        this.#deliveredOne(entry, outcome.answer, outcome.warning);
+        this.#deliveredOne(entry, outcome, outcome.warning);
         return;
       case "duplicate":
         if (entry.uncertain || this.#mayHaveArrived.has(entry)) {
-          this.#deliveredOne(entry, `${outcome.reason}, so an earlier attempt arrived`, false);
+          const answer = `${outcome.answer}, so an earlier attempt arrived`;
+          this.#deliveredOne(entry, { ...outcome, answer }, false);
           return;
         }
-        await this.#trouble(entry, "refused", outcome.reason);
+        await this.#trouble(entry, "refused", outcome.answer);
         return;
       case "interrupted":
         // We did it ourselves; the spool keeps the instance for the next start.
@@ -352,6 +355,7 @@ export class LaneGroup {
           destination: this.name,
         });
         spool.setAside(entry, outcome.reason);
+        ledger.append({ event: "corrupt", id: entry.base, reason: outcome.reason });
         this.#over(entry);
         return;
       case "gone":
@@ -385,16 +389,21 @@ export class LaneGroup {
 
   /** An entry needs nothing more of this destination. */
   #over(entry: Entry): void {
-    this.#troubles.delete(entry);
+    this.#troubles.forget(entry);
     this.#waiting--;
   }
 
-  #deliveredOne(entry: Entry, answer: string, warning: boolean): void {
+  #deliveredOne(entry: Entry, receipt: Receipt, warning: boolean): void {
+    const { spool, ledger } = this.#setting;
+    const { answer } = receipt;
     this.#over(entry);
     this.#denials = 0;
     this.#delivered++;
     this.#lastAnswer = answer;
-    this.#setting.spool.delivered(entry, this.name);
+    ledger.append(
+      deliveredEvent(entry, this.name, receipt),
+      () => spool.delivered(entry, this.name),
+    );
     const before = this.#health;
     this.#setHealth(onSuccess(before, this.#destination.sessions));
     // Room for one more session, perhaps.
@@ -412,16 +421,15 @@ export class LaneGroup {
 
   /** An instance was not taken: its own count, the destination's health, and what follows. */
   async #trouble(entry: Entry, kind: keyof Troubles, reason: string): Promise<void> {
-    const { spool, backOff, random } = this.#setting;
+    const { spool, ledger, backOff, random } = this.#setting;
     const now = this.#now();
-    const trouble = this.#troubles.get(entry) ??
-      { counts: noTroubles(), deliveredThen: this.#delivered };
-    this.#troubles.set(entry, trouble);
-    const othersPass = this.#delivered > trouble.deliveredThen;
-    trouble.deliveredThen = this.#delivered;
-    trouble.counts[kind] = kind === "refused"
-      ? spool.countTry(entry, this.name)
-      : trouble.counts[kind] + 1;
+    const { counts, othersPass } = this.#troubles.note(
+      entry,
+      kind,
+      this.#delivered,
+      kind === "refused" ? spool.countTry(entry, this.name) : undefined,
+    );
+    const tries = counts[kind];
     this.#lastAnswer = reason;
     if (kind === "interrupted") {
       this.#setHealth(onInterrupted(this.#health, reason, now, backOff, random()));
@@ -429,7 +437,7 @@ export class LaneGroup {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
     } else this.#setHealth(onAnswer(this.#health));
     const { retryAttempts } = this.#destination;
-    const next = afterTrouble(kind, trouble.counts, retryAttempts, othersPass, backOff, random());
+    const next = afterTrouble(kind, counts, retryAttempts, othersPass, backOff, random());
     if (next.kind === "again") {
       if (!this.#isWanted(entry)) return;
       this.#line.delay(entry, now + next.delayMs);
@@ -440,17 +448,14 @@ export class LaneGroup {
         destination: this.name,
         sop: entry.sopInstanceUid,
         entry: entry.base,
-        tries: trouble.counts[kind],
+        tries,
         inSeconds: Math.round(next.delayMs / 1000),
       });
       return;
     }
-    await spool.fail(entry, this.name, {
-      kind: "refused",
-      reason,
-      when: new Date(now).toISOString(),
-      tries: trouble.counts[kind],
-    });
+    const when = new Date(now).toISOString();
+    await spool.fail(entry, this.name, { kind: "refused", reason, when, tries });
+    ledger.append(failedEvent(entry, this.name, { kind: "refused", reason, tries }));
     this.#over(entry);
     this.#failed++;
     log.error("Instance given up and kept in failed/: {reason}", {
@@ -458,7 +463,7 @@ export class LaneGroup {
       destination: this.name,
       sop: entry.sopInstanceUid,
       entry: entry.base,
-      tries: trouble.counts[kind],
+      tries,
     });
     this.#setting.changed();
   }

@@ -7,15 +7,25 @@
 
 import type { Entry } from "../spool/entry.ts";
 
+/** A destination's word that it has an instance. */
+export interface Receipt {
+  /** In words, for a person. */
+  readonly answer: string;
+  /** (0000,0900) of the C-STORE response; absent where the destination is a folder. */
+  readonly status?: number;
+  /** Who called whom, where and since when. */
+  readonly association?: string;
+}
+
 /** What one attempt on one instance came to. `reason` is one plain sentence or phrase for a person. */
 export type Outcome =
-  | { readonly kind: "delivered"; readonly answer: string; readonly warning: boolean }
+  | ({ readonly kind: "delivered"; readonly warning: boolean } & Receipt)
   /** The destination does not want this instance. */
   | { readonly kind: "refused"; readonly reason: string }
   /** The destination is short of something and says so. */
   | { readonly kind: "out-of-resources"; readonly reason: string }
   /** The destination says that it has an instance of that UID already. */
-  | { readonly kind: "duplicate"; readonly reason: string }
+  | ({ readonly kind: "duplicate" } & Receipt)
   /** The answer shows that the two sides do not understand each other; a new association may. */
   | { readonly kind: "protocol-error"; readonly reason: string }
   /** The answer is none that C-STORE knows. */

@@ -23,7 +23,8 @@ import type { DataSetSource, StoreAnswer, StoreRequest } from "../dimse/scp.ts";
 import { getLog } from "../log.ts";
 import { route } from "../routing/routing.ts";
 import type { Entry } from "../spool/entry.ts";
-import { hashStudy } from "../spool/entry_name.ts";
+import type { EventTaker } from "../ledger/event.ts";
+import { crcOf, hashStudy } from "../spool/entry_name.ts";
 import { UNROUTED } from "../spool/failed.ts";
 import type { Committed, IncomingInstance } from "../spool/incoming.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -56,11 +57,13 @@ export class StoreService {
   readonly #spool: Spool;
   readonly #config: Config;
   readonly #destinations: readonly string[];
+  readonly #ledger: EventTaker;
   readonly #queued: (entry: Entry) => void;
 
   /** @param queued told of every instance that entered the queue */
-  constructor(spool: Spool, config: Config, queued: (entry: Entry) => void) {
+  constructor(spool: Spool, ledger: EventTaker, config: Config, queued: (entry: Entry) => void) {
     this.#spool = spool;
+    this.#ledger = ledger;
     this.#config = config;
     this.#destinations = config.destinations.map((destination) => destination.name);
     this.#queued = queued;
@@ -142,6 +145,7 @@ export class StoreService {
       afterAnswer: () => {
         const waiting = destinations.length === 0 ? [UNROUTED] : destinations;
         const entry = this.#spool.enqueue(instance, waiting);
+        this.#recordAccepted(association, request, header, instance, waiting);
         this.#logReceived(association, request, header, instance, waiting);
         this.#queued(entry);
       },
@@ -181,6 +185,28 @@ export class StoreService {
     } catch (error) {
       throw storageFailure(error);
     }
+  }
+
+  #recordAccepted(
+    association: Association,
+    request: StoreRequest,
+    header: HeaderReader,
+    committed: Committed,
+    destinations: readonly string[],
+  ): void {
+    this.#ledger.append({
+      event: "accepted",
+      id: committed.base,
+      sop: request.sopInstanceUid,
+      class: request.sopClassUid,
+      syntax: request.context.transferSyntax,
+      study: header.identification.studyInstanceUid,
+      from: association.callingAeTitle,
+      peer: association.peer,
+      bytes: committed.length,
+      crc32: crcOf(committed.base),
+      for: destinations,
+    });
   }
 
   #logReceived(

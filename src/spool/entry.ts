@@ -17,6 +17,8 @@ export class Entry {
   queued = true;
   /** Known once the file has been opened; for the log. */
   sopInstanceUid = "";
+  /** Destinations it had been given up for, where it came back from `failed/`. */
+  failedFor: readonly string[] = [];
   /** True where an earlier process may have sent it without hearing the answer. */
   readonly uncertain: boolean;
 

@@ -79,11 +79,17 @@ export function studyOf(base: string): string {
   return base.slice(-17, -9);
 }
 
+/** The CRC-32 of the data set as a base name has it: eight hexadecimal digits. */
+export function crcOf(base: string): string {
+  return base.slice(-8);
+}
+
 /** A study's hash: it groups, it does not identify. An absent Study Instance UID hashes, too. */
 export function hashStudy(studyInstanceUid: string): number {
   return crc32(studyInstanceUid);
 }
 
-function hex8(value: number): string {
+/** Eight hexadecimal digits, as a name has them. */
+export function hex8(value: number): string {
   return value.toString(16).padStart(8, "0");
 }

@@ -24,7 +24,8 @@ export interface SpoolFile {
 }
 
 export interface FileSystem {
-  open(path: string, mode: "read" | "create"): SpoolFile;
+  /** `create`: the file must not exist. `append`: it is made where it does not, and every write goes to its end. */
+  open(path: string, mode: "read" | "create" | "append"): SpoolFile;
   /** Atomic; an existing target is replaced. */
   rename(from: string, to: string): void;
   /** A second name for the same file. */
@@ -89,14 +90,16 @@ class RealFile implements SpoolFile {
   }
 }
 
+const OPEN: Readonly<Record<Parameters<FileSystem["open"]>[1], Deno.OpenOptions>> = {
+  read: { read: true },
+  create: { read: true, write: true, createNew: true, mode: 0o600 },
+  append: { read: true, append: true, create: true, mode: 0o600 },
+};
+
 /** The operating system's files. */
 export const realFileSystem: FileSystem = {
   open(path, mode) {
-    return new RealFile(
-      mode === "read"
-        ? Deno.openSync(path, { read: true })
-        : Deno.openSync(path, { read: true, write: true, createNew: true, mode: 0o600 }),
-    );
+    return new RealFile(Deno.openSync(path, OPEN[mode]));
   },
   rename: (from, to) => Deno.renameSync(from, to),
   link: (existing, name) => Deno.linkSync(existing, name),

@@ -5,11 +5,13 @@
  * which the daemon finds: what is put back by way of `retry/`, what was removed when it opens it.
  */
 
-import { join } from "node:path";
-import { formatName, parseName } from "./entry_name.ts";
+import { basename, join } from "node:path";
+import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
+import { readCommitRecord } from "./commit_record.ts";
+import { formatBase, formatName, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
-import { listQueue } from "./recovery.ts";
+import { isSlotName, listQueue } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
 
 /** One instance waiting for one destination, or given up for it. */
@@ -50,6 +52,58 @@ function fromFailed({ base, destination, identity, path, reason }: FailedInstanc
     path,
     reason: why?.reason ?? "the reason was not written down",
   };
+}
+
+/** Where an instance is, for one destination, or for all it was meant for. */
+export interface Whereabouts {
+  readonly id: string;
+  /** Undefined where the file's name does not say: damaged ones, and those that could not be moved into the queue. */
+  readonly destination: string | undefined;
+  readonly state: "queued" | "failed" | "corrupt";
+}
+
+/** Every instance in the spool, by names alone but for the few that wait in `incoming/`. */
+export function* whereabouts(files: FileSystem, directory: string): Generator<Whereabouts> {
+  const paths = spoolPaths(directory);
+  for (const name of files.list(paths.incoming)) {
+    const id = idOfSlot(files, join(paths.incoming, name));
+    if (id !== undefined) yield { id, destination: undefined, state: "queued" };
+  }
+  for (const name of files.list(paths.retry)) {
+    const parsed = parseName(name);
+    for (const { destination } of parsed?.waiting ?? []) {
+      yield { id: parsed!.base, destination, state: "queued" };
+    }
+  }
+  for (const { base: id, waiting } of listQueue(files, paths.queue, () => {})) {
+    for (const { destination } of waiting) yield { id, destination, state: "queued" };
+  }
+  for (const { base: id, destination } of listFailed(files, paths.failed)) {
+    yield { id, destination, state: "failed" };
+  }
+  for (const name of files.list(paths.corrupt)) {
+    const parsed = parseName(name);
+    if (parsed !== undefined) yield { id: parsed.base, destination: undefined, state: "corrupt" };
+  }
+}
+
+/** The committed instance that a slot holds, if it does. */
+function idOfSlot(files: FileSystem, path: string): string | undefined {
+  if (!isSlotName(basename(path))) return undefined;
+  try {
+    const file = files.open(path, "read");
+    try {
+      const head = new Uint8Array(PREAMBLE_LENGTH);
+      const record = file.read(head) === head.length ? readCommitRecord(head) : undefined;
+      return record === undefined ? undefined : formatBase(record);
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    // Moved into the queue, or given back, between the listing and now.
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** Damaged files set aside. */

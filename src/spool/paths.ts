@@ -14,6 +14,7 @@ export function spoolPaths(directory: string) {
     failed: join(directory, "failed"),
     retry: join(directory, "retry"),
     corrupt: join(directory, "corrupt"),
+    ledger: join(directory, "ledger"),
     probe: join(directory, "probe.part"),
   };
 }

@@ -36,7 +36,8 @@ export async function adoptRetries(
     const path = join(host.paths.retry, name);
     const parsed = parseName(name);
     if (parsed === undefined) continue;
-    let destinations: readonly string[] = parsed.waiting.map((one) => one.destination);
+    const failedFor = parsed.waiting.map((one) => one.destination);
+    let destinations: readonly string[] = failedFor;
     try {
       if (destinations.length === 0 || destinations.includes(unrouted)) {
         const instance = host.open(path, parsed.base);
@@ -49,7 +50,9 @@ export async function adoptRetries(
       }
       const entry = host.enqueue(asCommitted(parsed.base, parsed.identity, path), destinations);
       // One that could not be moved is found here again next time, so it is not taken now.
-      if (entry.path !== path) adopted.push(entry);
+      if (entry.path === path) continue;
+      entry.failedFor = failedFor;
+      adopted.push(entry);
     } catch (error) {
       host.report(`Cannot put ${path} back into the queue`, error);
     }
@@ -67,6 +70,7 @@ export function restoreConfigured(host: PutBackHost, configured: ReadonlySet<str
       const committed = asCommitted(failed.base, failed.identity, failed.path);
       const entry = host.enqueue(committed, [failed.destination]);
       if (entry.path === failed.path) continue;
+      entry.failedFor = [failed.destination];
       restored.push(entry);
       host.remove(failed.path.replace(/\.dcm$/, ".json"));
     } catch (error) {

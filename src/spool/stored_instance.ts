@@ -140,6 +140,17 @@ export class StoredInstance {
     return header;
   }
 
+  /** Reads the whole data set, from where it begins, and compares it with its checksum. */
+  async readThrough(): Promise<boolean> {
+    const buffer = new Uint8Array(Math.min(this.length, 256 * 1024));
+    for (let left = this.length; left > 0;) {
+      const piece = buffer.subarray(0, Math.min(left, buffer.length));
+      await this.read(piece);
+      left -= piece.length;
+    }
+    return this.vouch();
+  }
+
   /** True where every byte has been read and the checksum agrees. */
   vouch(): boolean {
     return this.#position === this.record.dataSetLength && this.#crc === this.record.crc32;

@@ -105,6 +105,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
     studyQuietMs: 60_000,
     logLevel: "info",
     logRetentionDays: 30,
+    ledgerRetentionDays: 400,
     logPatientInfo: true,
   });
 });

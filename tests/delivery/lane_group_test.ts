@@ -368,7 +368,7 @@ Deno.test("a duplicate is delivered where an earlier attempt may have arrived, r
         first = false;
         return { kind: "interrupted", reason: "reset" };
       }
-      return { kind: "duplicate", reason: "Duplicate SOP instance (0111)" };
+      return { kind: "duplicate", answer: "Duplicate SOP instance (0111)" };
     };
     const group = house.group(pacs);
     group.add([

@@ -82,8 +82,13 @@ Deno.test("the local archive gets hard links by patient, study, series and insta
   ]);
   const [archived] = filesIn(scratch.at("archive")) as [string];
   assert.equal(factsOf(archived).hash, sha256(instance.dataSet));
-  const [waiting] = filesIn(scratch.at("spool", "queue")) as [string];
-  assert.match(waiting, /\.pacs(~\d+)?\.dcm$/);
+  const queue = scratch.at("spool", "queue");
+  await until(
+    () => filesIn(queue).every((path) => /\.pacs(~\d+)?\.dcm$/.test(path)),
+    5_000,
+    "the name to say that only the PACS is wanting",
+  );
+  const [waiting] = filesIn(queue) as [string];
   assert.equal(Deno.statSync(archived).ino, Deno.statSync(waiting).ino);
 });
 

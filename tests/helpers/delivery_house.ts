@@ -3,6 +3,7 @@
  */
 
 import { LaneGroup } from "../../src/delivery/lane_group.ts";
+import type { EventTaker, Untimed } from "../../src/ledger/event.ts";
 import { DEFAULT_BACK_OFF } from "../../src/delivery/retry.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { MemorySpool, ScriptedDestination } from "./scripted_destination.ts";
@@ -10,6 +11,14 @@ import { MemorySpool, ScriptedDestination } from "./scripted_destination.ts";
 export class House {
   readonly clock = new FakeClock();
   readonly spool = new MemorySpool();
+  /** What the ledger was told. */
+  readonly told: Untimed[] = [];
+  readonly ledger: EventTaker = {
+    append: (event, afterwards) => {
+      this.told.push(event);
+      afterwards?.();
+    },
+  };
   readonly #groups: LaneGroup[] = [];
   random = 1;
 
@@ -20,6 +29,7 @@ export class House {
   group(destination: ScriptedDestination): LaneGroup {
     const group = new LaneGroup(destination, {
       spool: this.spool.asSpool(),
+      ledger: this.ledger,
       clock: this.clock,
       random: () => this.random,
       backOff: DEFAULT_BACK_OFF,

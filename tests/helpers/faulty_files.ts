@@ -38,7 +38,7 @@ export class FaultyFiles implements FileSystem {
     return this.calls.filter((call) => call.operation === operation).length;
   }
 
-  open(path: string, mode: "read" | "create"): SpoolFile {
+  open(path: string, mode: Parameters<FileSystem["open"]>[1]): SpoolFile {
     this.#check("open", path);
     return this.#watched(path, realFileSystem.open(path, mode));
   }

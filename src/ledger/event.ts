@@ -1,0 +1,158 @@
+/*
+ * What the ledger says: one event a line, a JSON object each (`ledger/YYYYMMDD.jsonl`).
+ *
+ * Owns the lines' shape, in both directions. Pure. An instance is named by its `id`, the part of its name in the spool
+ * that never changes; the SOP Instance UID is beside it, for people. A line that cannot be read is undefined, never a
+ * guess: a crash may cut the last one short.
+ */
+
+/** An instance was received and is on the disk. */
+export interface Accepted {
+  readonly event: "accepted";
+  readonly id: string;
+  /** ISO 8601, UTC, as in all events. */
+  readonly at: string;
+  readonly sop: string;
+  readonly class: string;
+  readonly syntax: string;
+  readonly study: string;
+  /** Calling AE title of the sender. */
+  readonly from: string;
+  /** `host:port` of the sender; absent where the instance was found at a start. */
+  readonly peer?: string;
+  /** Of the data set. */
+  readonly bytes: number;
+  /** CRC-32 of the data set, eight hexadecimal digits. */
+  readonly crc32: string;
+  /** Destinations, by name. */
+  readonly for: readonly string[];
+  /** When it was received, where a start found it in the spool and no line of it: `at` is then when it was found. */
+  readonly received?: string;
+}
+
+/** A destination has it. */
+export interface Delivered {
+  readonly event: "delivered";
+  readonly id: string;
+  readonly at: string;
+  readonly to: string;
+  readonly sop: string;
+  /** (0000,0900) of the C-STORE response, four hexadecimal digits; absent where the destination is a folder. */
+  readonly status?: string;
+  /** In words. */
+  readonly answer: string;
+  /** Who called whom, where and since when. */
+  readonly association?: string;
+}
+
+/** Given up for a destination; the instance waits in `failed/` for a person. */
+export interface Failed {
+  readonly event: "failed";
+  readonly id: string;
+  readonly at: string;
+  readonly to: string;
+  readonly kind: string;
+  readonly reason: string;
+  readonly tries: number;
+}
+
+/** Out of `failed/` and in the queue again. */
+export interface Retried {
+  readonly event: "retried";
+  readonly id: string;
+  readonly at: string;
+  readonly by: "person" | "configuration";
+  /** The destination it had failed for. */
+  readonly of: string;
+  /** Destinations it waits for now; others than `of` where it had been unrouted. */
+  readonly for: readonly string[];
+}
+
+/** The stored file does not match its checksum; it lies in `corrupt/` and is never sent. */
+export interface Corrupt {
+  readonly event: "corrupt";
+  readonly id: string;
+  readonly at: string;
+  readonly reason: string;
+}
+
+/** A person has it deleted, undelivered. Written before it is done. */
+export interface Removed {
+  readonly event: "removed";
+  readonly id: string;
+  readonly at: string;
+  readonly to: string;
+  readonly by: "person";
+}
+
+/** A person has seen that it is missing: it raises no alarm any more. */
+export interface Settled {
+  readonly event: "settled";
+  readonly id: string;
+  readonly at: string;
+  readonly to: string;
+  readonly by: "person";
+}
+
+export type LedgerEvent =
+  | Accepted
+  | Delivered
+  | Failed
+  | Retried
+  | Corrupt
+  | Removed
+  | Settled;
+
+/** An event before the ledger has given it its time. */
+export type Untimed<T extends LedgerEvent = LedgerEvent> = T extends LedgerEvent ? Omit<T, "at">
+  : never;
+
+/** One line, the line feed included. */
+export function formatEvent(event: LedgerEvent): string {
+  return `${JSON.stringify(event)}\n`;
+}
+
+/** Fields that have to be texts, by event, beside `id` and `at`. */
+const TEXTS: Readonly<Record<LedgerEvent["event"], readonly string[]>> = {
+  accepted: ["sop", "class", "syntax", "study", "from", "crc32"],
+  delivered: ["to", "sop", "answer"],
+  failed: ["to", "kind", "reason"],
+  retried: ["by", "of"],
+  corrupt: ["reason"],
+  removed: ["to", "by"],
+  settled: ["to", "by"],
+};
+
+/** Reads a line; undefined where it is none of the ledger's. */
+export function parseEvent(line: string): LedgerEvent | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // Cut short by a crash, or not ours: the caller counts it.
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const fields = value as Record<string, unknown>;
+  const { event } = fields;
+  if (typeof event !== "string" || !Object.hasOwn(TEXTS, event)) return undefined;
+  const texts = TEXTS[event as LedgerEvent["event"]];
+  for (const key of ["id", "at", ...texts]) if (typeof fields[key] !== "string") return undefined;
+  if ((event === "accepted" || event === "retried") && !isTexts(fields.for)) return undefined;
+  return value as LedgerEvent;
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+/** Where events go; the ledger itself in the program. */
+export interface EventTaker {
+  /**
+   * Takes an event that has come true.
+   *
+   * @param afterwards called once the line is on the disk, or has been found impossible to write: what makes the event
+   * hard to see otherwise (the delivered file's removal, say) waits for that
+   */
+  append(event: Untimed, afterwards?: () => void): void;
+}
