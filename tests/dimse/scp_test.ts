@@ -397,13 +397,15 @@ Deno.test("a handler that does not read stalls the sender: no more than the buff
   let read = 0;
   const total = 64 * 1024 * 1024;
   const fragment = new Uint8Array(16384 - 6);
+  // Made once: the memory that grows must not be the sender's.
+  const pdu = dataPdu(pdv(3, "data", false, fragment));
   let sent = 0;
   await served(async (peer) => {
     const before = Deno.memoryUsage().rss;
     await peer.send(commandPdu(3, storeRequest()));
     const sending = (async () => {
       while (sent + fragment.length < total) {
-        await peer.send(dataPdu(pdv(3, "data", false, fragment)));
+        await peer.send(pdu);
         sent += fragment.length;
       }
       await peer.send(dataPdu(pdv(3, "data", true, new Uint8Array(0))));

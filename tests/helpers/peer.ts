@@ -123,7 +123,8 @@ export class Peer {
   /** Hands bytes to the system. Resolves when it has taken them. */
   send(...pieces: Uint8Array[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#socket.write(concat(pieces), (error) => error ? reject(error) : resolve());
+      const bytes = pieces.length === 1 ? pieces[0]! : concat(pieces);
+      this.#socket.write(bytes, (error) => error ? reject(error) : resolve());
     });
   }
 
