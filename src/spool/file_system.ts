@@ -6,6 +6,7 @@
  */
 
 import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 
 export interface SpoolFile {
   /** Writes all of `bytes` at the current position. */
@@ -160,6 +161,24 @@ export function replaceTextFile(files: FileSystem, path: string, text: string): 
     file.write(new TextEncoder().encode(text));
   } finally {
     file.close();
+  }
+}
+
+/**
+ * Waits until the names on the way to a directory are on the disk, its own included. Whoever made a directory could also
+ * write into the one above: what this process may not open, or what cannot be written to, has nothing to sync.
+ */
+export async function syncAbove(files: FileSystem, directory: string): Promise<void> {
+  for (let at = directory; dirname(at) !== at;) {
+    at = dirname(at);
+    try {
+      await files.syncDirectory(at);
+    } catch (error) {
+      const denied = error instanceof Deno.errors.PermissionDenied ||
+        error instanceof Deno.errors.NotCapable;
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      if (!denied && code !== "EINVAL" && code !== "EROFS") throw error;
+    }
   }
 }
 

@@ -32,9 +32,10 @@ import {
   type IncomingOwner,
   WRITE_BUFFER_LENGTH,
 } from "./incoming.ts";
+import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
-import { bucketNames, examineSlot, isSlotName, listQueue } from "./recovery.ts";
+import { examineSlot, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError } from "./version.ts";
@@ -86,23 +87,19 @@ export class Spool implements IncomingOwner {
    * @throws {SpoolError} where the spool is of another version, or the disk does not work
    */
   static async open(options: SpoolOptions): Promise<Spool> {
+    const { directory, files } = options;
     const spool = new Spool(options);
-    const { version, incoming, queue, failed, retry, corrupt } = spool.#paths;
-    const files = options.files;
-    files.makeDirectory(options.directory);
-    checkVersion(files, options.directory, version);
-    for (const path of [incoming, queue, failed, retry, corrupt]) files.makeDirectory(path);
-    for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
-    await files.syncDirectory(queue);
-    await files.syncDirectory(options.directory);
+    files.makeDirectory(directory);
+    const hasVersion = checkVersion(files, directory, spool.#paths.version);
     try {
       await spool.#probe();
     } catch (error) {
       // Delivery needs no room and makes some: nothing new is taken until then.
       if (!(error instanceof SpoolError) || !isOutOfRoom(error.cause)) throw error;
-      spool.#broken = `there is no room where the spool is (${options.directory})`;
+      spool.#broken = `there is no room where the spool is (${directory})`;
       options.report(error.message);
     }
+    await makeSpool(files, directory, hasVersion);
     return spool;
   }
 

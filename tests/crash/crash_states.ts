@@ -68,13 +68,20 @@ interface Moment {
   readonly unsynced: readonly Unsynced[];
 }
 
-/** The moments a power cut can come at: before each operation that changes something, and at the end. */
+/** Of operations of one kind in a row, as when folders are made, one in so many is a moment of its own. */
+const DULL_RUN = 8;
+
+/** The moments a power cut can come at: before operations that change something, and at the end. */
 export function crashPoints<M>({ trace }: Recording<M>): number[] {
-  const points = [trace.length];
-  trace.forEach((operation, at) => {
-    if (operation.kind !== "mark") points.push(at);
-  });
-  return [...new Set(points)].sort((a, b) => a - b);
+  const points: number[] = [];
+  let run = 0;
+  for (let at = 0; at < trace.length; at++) {
+    const { kind } = trace[at]!;
+    const dull = (kind === "makeDirectory" || kind === "create") && trace[at - 1]?.kind === kind;
+    run = dull ? run + 1 : 0;
+    if (kind !== "mark" && run % DULL_RUN === 0) points.push(at);
+  }
+  return [...points, trace.length];
 }
 
 /** What was promised by then. */
