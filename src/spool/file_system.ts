@@ -249,13 +249,15 @@ export async function secondName(
   to: string,
   directory: string,
 ): Promise<void> {
-  if (files.exists(to)) files.remove(to);
+  const part = `${to}.part`;
+  if (files.exists(part)) files.remove(part);
   try {
-    files.link(from, to);
+    // What has that name already stays until the other takes its place: there may be nothing to take it.
+    files.link(from, files.exists(to) ? part : to);
   } catch {
     // The copy takes shape under a name that is not yet an instance's.
-    await copyFile(files, from, `${to}.part`);
-    files.rename(`${to}.part`, to);
+    await copyFile(files, from, part);
   }
+  if (files.exists(part)) renameAway(files, part, to);
   await files.syncDirectory(directory);
 }
