@@ -99,7 +99,7 @@ class Visit {
     const points = crashPoints(this.#recording);
     const figures = this.#figures;
     const until = figures.states + states;
-    for (let cap = 2; cap <= MOST_AT_ONE_POINT; cap *= 2) {
+    for (let cap = 8; cap <= MOST_AT_ONE_POINT; cap *= 8) {
       let sampled = 0;
       for (const point of shuffled(points, this.#random)) {
         const { promised, trace } = this.#recording;
