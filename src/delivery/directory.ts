@@ -9,10 +9,10 @@
  * `path`.
  */
 
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import type { DirectoryDestinationConfig } from "../config/load.ts";
 import type { Entry } from "../spool/entry.ts";
-import { copyFile, type FileSystem, replaceTextFile } from "../spool/file_system.ts";
+import { copyFile, type FileSystem, replaceTextFile, syncAbove } from "../spool/file_system.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { openForDelivery } from "./open_entry.ts";
@@ -27,6 +27,9 @@ import { safeName } from "./safe_name.ts";
 
 /** Instances of one name that are kept beside each other. */
 const MOST_NAMESAKES = 99;
+
+/** Folders remembered as being on the disk; forgetting them costs a sync each. */
+const MOST_REMEMBERED = 10_000;
 
 export class DirectoryDestination implements Destination, Session {
   readonly name: string;
@@ -43,6 +46,8 @@ export class DirectoryDestination implements Destination, Session {
   readonly #files: FileSystem;
   /** Whether paths may be told: their folders are named after patients and studies. */
   readonly #tellPaths: boolean;
+  /** Folders whose names this process has seen to the disk, with those of all above them. */
+  readonly #durable = new Set<string>();
   /** False once the file system has shown that it links nothing from the spool. */
   #links = true;
 
@@ -55,7 +60,7 @@ export class DirectoryDestination implements Destination, Session {
     this.name = config.name;
     this.description = config.path;
     this.retryAttempts = config.retryAttempts;
-    this.#path = config.path;
+    this.#path = resolve(config.path);
     this.#spool = spool;
     this.#files = files;
     this.#tellPaths = options.tellPaths;
@@ -95,7 +100,7 @@ export class DirectoryDestination implements Destination, Session {
       }
     }
     try {
-      for (const directory of toSync) await this.#files.syncDirectory(directory);
+      await this.#sync(toSync);
     } catch (error) {
       throw this.#unusable(error);
     }
@@ -142,12 +147,12 @@ export class DirectoryDestination implements Destination, Session {
       if (!await instance.readThrough()) {
         return { kind: "corrupt", reason: `${instance.path} does not match its checksum` };
       }
-      this.#makeDirectory(dirname(target), toSync);
+      this.#makeDirectory(dirname(target));
       for (let namesake = 1; namesake <= MOST_NAMESAKES; namesake++) {
         const path = namesake === 1 ? target : target.replace(/\.dcm$/, `~${namesake}.dcm`);
         if (this.#files.exists(path)) {
           if (!await this.#isSame(instance, path)) continue;
-          // Its name may not be on the disk yet, if an earlier attempt ended before the sync.
+          // Its name may not be on the disk yet: an earlier attempt may have ended before the sync.
           toSync.add(dirname(path));
           return this.#stored(path, "was there already", false);
         }
@@ -183,12 +188,30 @@ export class DirectoryDestination implements Destination, Session {
     return path;
   }
 
-  #makeDirectory(directory: string, toSync: Set<string>): void {
+  #makeDirectory(directory: string): void {
     if (this.#files.exists(directory)) return;
-    const parent = dirname(directory);
-    if (directory !== this.#path) this.#makeDirectory(parent, toSync);
+    if (directory !== this.#path) this.#makeDirectory(dirname(directory));
+    // One of that name may have been there before, until a person removed it.
+    this.#durable.delete(directory);
     this.#files.makeDirectory(directory);
-    toSync.add(parent);
+  }
+
+  /**
+   * Syncs the folders that names were put into, and the first time those above, whoever made them: an attempt that ended
+   * before its sync leaves them in place and not on the disk.
+   */
+  async #sync(directories: ReadonlySet<string>): Promise<void> {
+    const all = new Set(directories);
+    for (const directory of directories) {
+      for (let at = directory; at !== this.#path && !this.#durable.has(at);) {
+        at = dirname(at);
+        all.add(at);
+      }
+    }
+    for (const directory of all) await this.#files.syncDirectory(directory);
+    if (all.size > 0 && !this.#durable.has(this.#path)) await syncAbove(this.#files, this.#path);
+    if (this.#durable.size > MOST_REMEMBERED) this.#durable.clear();
+    for (const directory of all) this.#durable.add(directory);
   }
 
   async #putThere(from: string, to: string): Promise<void> {

@@ -84,6 +84,11 @@ export function crcOf(base: string): string {
   return base.slice(-8);
 }
 
+/** The sequence in a base name. */
+export function sequenceOf(base: string): number {
+  return Number(base.split("-", 2)[1]);
+}
+
 /** A study's hash: it groups, it does not identify. An absent Study Instance UID hashes, too. */
 export function hashStudy(studyInstanceUid: string): number {
   return crc32(studyInstanceUid);

@@ -6,6 +6,7 @@
  */
 
 import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 
 export interface SpoolFile {
   /** Writes all of `bytes` at the current position. */
@@ -166,6 +167,24 @@ export function replaceTextFile(files: FileSystem, path: string, text: string): 
   }
 }
 
+/**
+ * Waits until the names on the way to a directory are on the disk, its own included. Whoever made a directory could also
+ * write into the one above: what this process may not open, or what cannot be written to, has nothing to sync.
+ */
+export async function syncAbove(files: FileSystem, directory: string): Promise<void> {
+  for (let at = directory; dirname(at) !== at;) {
+    at = dirname(at);
+    try {
+      await files.syncDirectory(at);
+    } catch (error) {
+      const denied = error instanceof Deno.errors.PermissionDenied ||
+        error instanceof Deno.errors.NotCapable;
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      if (!denied && code !== "EINVAL" && code !== "EROFS") throw error;
+    }
+  }
+}
+
 /** Copies a file and waits until the copy's data is on the disk. A file of the target's name is replaced. */
 export async function copyFile(files: FileSystem, from: string, to: string): Promise<void> {
   if (files.exists(to)) files.remove(to);
@@ -233,13 +252,15 @@ export async function secondName(
   to: string,
   directory: string,
 ): Promise<void> {
-  if (files.exists(to)) files.remove(to);
+  const part = `${to}.part`;
+  if (files.exists(part)) files.remove(part);
   try {
-    files.link(from, to);
+    // What has that name already stays until the other takes its place: there may be nothing to take it.
+    files.link(from, files.exists(to) ? part : to);
   } catch {
     // The copy takes shape under a name that is not yet an instance's.
-    await copyFile(files, from, `${to}.part`);
-    files.rename(`${to}.part`, to);
+    await copyFile(files, from, part);
   }
+  if (files.exists(part)) renameAway(files, part, to);
   await files.syncDirectory(directory);
 }

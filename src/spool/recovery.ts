@@ -11,7 +11,9 @@ import { join } from "node:path";
 import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
 import { parseName } from "./entry_name.ts";
+import { listFailed } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
+import type { spoolPaths } from "./paths.ts";
 
 /** The names of all buckets of the queue, `00` to `ff`. */
 export function bucketNames(): string[] {
@@ -36,6 +38,23 @@ export function* listQueue(
       yield new Entry(base, identity.receivedMs, waiting, join(directory, name), true);
     }
   }
+}
+
+/** The highest sequence in use by what lies beside the queue; 0 where nothing does. */
+export function highestAside(
+  files: FileSystem,
+  { failed, retry, corrupt }: ReturnType<typeof spoolPaths>,
+): number {
+  let highest = 0;
+  for (const { identity } of listFailed(files, failed)) {
+    highest = Math.max(highest, identity.sequence);
+  }
+  for (const directory of [retry, corrupt]) {
+    for (const name of files.list(directory)) {
+      highest = Math.max(highest, parseName(name)?.identity.sequence ?? 0);
+    }
+  }
+  return highest;
 }
 
 /** What a slot is found to hold. */

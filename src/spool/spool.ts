@@ -16,8 +16,8 @@
 import { join } from "node:path";
 import type { FileMeta } from "../dicom/part10.ts";
 import { Entry } from "./entry.ts";
-import { bucketOf, formatBase, formatName, parseName } from "./entry_name.ts";
-import { type FailureReason, formatReason, listFailed } from "./failed.ts";
+import { bucketOf, formatBase, formatName, parseName, sequenceOf } from "./entry_name.ts";
+import { type FailureReason, formatReason } from "./failed.ts";
 import {
   type FileSystem,
   isOutOfRoom,
@@ -32,9 +32,10 @@ import {
   type IncomingOwner,
   WRITE_BUFFER_LENGTH,
 } from "./incoming.ts";
+import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
-import { bucketNames, examineSlot, isSlotName, listQueue } from "./recovery.ts";
+import { examineSlot, highestAside, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError } from "./version.ts";
@@ -86,23 +87,19 @@ export class Spool implements IncomingOwner {
    * @throws {SpoolError} where the spool is of another version, or the disk does not work
    */
   static async open(options: SpoolOptions): Promise<Spool> {
+    const { directory, files } = options;
     const spool = new Spool(options);
-    const { version, incoming, queue, failed, retry, corrupt } = spool.#paths;
-    const files = options.files;
-    files.makeDirectory(options.directory);
-    checkVersion(files, options.directory, version);
-    for (const path of [incoming, queue, failed, retry, corrupt]) files.makeDirectory(path);
-    for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
-    await files.syncDirectory(queue);
-    await files.syncDirectory(options.directory);
+    files.makeDirectory(directory);
+    const hasVersion = checkVersion(files, directory, spool.#paths.version);
     try {
       await spool.#probe();
     } catch (error) {
       // Delivery needs no room and makes some: nothing new is taken until then.
       if (!(error instanceof SpoolError) || !isOutOfRoom(error.cause)) throw error;
-      spool.#broken = `there is no room where the spool is (${options.directory})`;
+      spool.#broken = `there is no room where the spool is (${directory})`;
       options.report(error.message);
     }
+    await makeSpool(files, directory, hasVersion);
     return spool;
   }
 
@@ -115,12 +112,12 @@ export class Spool implements IncomingOwner {
   async recover(
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry[]> {
-    for (const failed of listFailed(this.#files, this.#paths.failed)) this.#saw(failed.path);
+    this.#saw(highestAside(this.#files, this.#paths));
     const entries: Entry[] = [];
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);
     for (const entry of listQueue(this.#files, this.#paths.queue, strange)) {
-      this.#saw(entry.path);
+      this.#saw(sequenceOf(entry.base));
       entries.push(entry);
     }
     for (const name of [...this.#files.list(this.#paths.incoming)]) {
@@ -155,13 +152,13 @@ export class Spool implements IncomingOwner {
       return undefined;
     }
     const { record } = slot;
+    this.#saw(record.sequence);
     if (slot.state === "damaged") {
       // It may have been answered: nobody can tell any more, so a person has to see it.
       const target = this.#setFileAside(path, formatBase(record), slot.problem);
       this.#options.report(`${slot.problem}: set aside as ${target}`);
       return undefined;
     }
-    this.#sequence = Math.max(this.#sequence, record.sequence);
     const instance = this.#openOrSetAside(path, formatBase(record));
     if (instance === undefined) return undefined;
     try {
@@ -195,11 +192,8 @@ export class Spool implements IncomingOwner {
   }
 
   /** Sequences go on behind every one that is in use, so that no name comes twice. */
-  #saw(path: string): void {
-    const parsed = parseName(
-      path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1),
-    );
-    if (parsed !== undefined) this.#sequence = Math.max(this.#sequence, parsed.identity.sequence);
+  #saw(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
   }
 
   /** Why nothing new can be taken now, in one sentence; undefined where there is room. */
@@ -300,8 +294,12 @@ export class Spool implements IncomingOwner {
   async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
     const directory = join(this.#paths.failed, destination);
     const target = join(directory, `${entry.base}.dcm`);
+    this.#files.makeDirectory(directory);
+    // The folder may be new: without its own name on the disk it would take with it all that is in it.
+    await this.#files.syncDirectory(this.#paths.failed);
+    // A person may have taken this destination out of the name: what waits for another one is not to be moved for it.
+    if (!entry.waitsFor(destination)) return;
     try {
-      this.#files.makeDirectory(directory);
       replaceTextFile(this.#files, join(directory, `${entry.base}.json`), formatReason(reason));
     } catch (error) {
       // The reason is for people; without room for it the instance itself still has to be kept apart.

@@ -2,7 +2,7 @@
  * The spool's version: a program never touches a spool whose files mean something else than it thinks.
  */
 
-import { type FileSystem, replaceTextFile } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 
 const VERSION = "1";
 
@@ -12,18 +12,15 @@ export class SpoolError extends Error {
 }
 
 /**
- * Writes the version into a new spool, and compares it in an old one.
+ * Compares the version in a spool with this program's. Changes nothing.
  *
  * @param path of the file VERSION
+ * @returns false where none is written yet
  * @throws {SpoolError} where another version wrote the spool
  */
-export function checkVersion(files: FileSystem, directory: string, path: string): void {
+export function checkVersion(files: FileSystem, directory: string, path: string): boolean {
   const found = files.exists(path) ? readShort(files, path) : "";
-  // An empty file is what a crash left of one being written: no program can have used that spool yet.
-  if (found === "") {
-    replaceTextFile(files, path, `${VERSION}\n`);
-    return;
-  }
+  if (found === "") return false;
   if (found !== VERSION) {
     throw new SpoolError(
       `The spool ${directory} is of version ${
@@ -31,13 +28,30 @@ export function checkVersion(files: FileSystem, directory: string, path: string)
       }, this program reads version ${VERSION}: use the program that wrote it, or another spool_dir`,
     );
   }
+  return true;
+}
+
+/** Writes the version. Under its name there is never less than all of it; the name is durable with the directory. */
+export async function writeVersion(files: FileSystem, path: string): Promise<void> {
+  const part = `${path}.part`;
+  if (files.exists(part)) files.remove(part);
+  const file = files.open(part, "create");
+  try {
+    file.write(new TextEncoder().encode(`${VERSION}\n`));
+    await file.syncData();
+  } finally {
+    file.close();
+  }
+  files.rename(part, path);
 }
 
 function readShort(files: FileSystem, path: string): string {
   const file = files.open(path, "read");
   try {
     const bytes = new Uint8Array(64);
-    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes))).trim();
+    // Zeros are, like an empty file, what a crash can leave of one whose text was not synced.
+    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes))).replaceAll("\0", "")
+      .trim();
   } finally {
     file.close();
   }

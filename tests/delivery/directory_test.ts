@@ -147,6 +147,68 @@ Deno.test("nothing of a batch counts as delivered when its folder cannot be sync
     assert.match(outcome!.answer, /was there already/);
   }));
 
+/** The folders synced since the last call, relative to the spool's. */
+function takeSynced(archive: Archive): string[] {
+  const { calls } = archive.directory.files;
+  const synced = calls.filter((call) => call.operation === "syncDirectory")
+    .map((call) => relative(archive.directory.path, call.path));
+  calls.length = 0;
+  return synced;
+}
+
+const FOLDERS = ["", "archive", "archive/P1", "archive/P1/1.2.3", "archive/P1/1.2.3/1.2.3.1"];
+
+for (const again of ["the same process", "another process"]) {
+  Deno.test(`folders that an attempt left unsynced are synced before anything in them counts, by ${again}`, () =>
+    withArchive(async (archive) => {
+      const entry = await store(archive.spool, ["archive"]);
+      archive.directory.files.fault = (operation, path) =>
+        operation === "syncDirectory" && path.startsWith(archive.root)
+          ? systemError("EIO")
+          : undefined;
+      await assert.rejects(archive.deliver([entry]), DestinationError);
+      archive.directory.files.fault = () => undefined;
+      takeSynced(archive);
+      const destination = again === "another process" ? archive.another() : archive.destination;
+      const [outcome] = await archive.deliver([entry], destination);
+      assert.equal(outcome!.kind, "delivered");
+      const synced = takeSynced(archive);
+      for (const folder of FOLDERS) assert.ok(synced.includes(folder), `${folder} of ${synced}`);
+    }));
+}
+
+Deno.test("the archive's own folder is not lost with those above it: their names are synced, too", () =>
+  withArchive(async (archive) => {
+    const deep = new DirectoryDestination(
+      { type: "directory", name: "archive", path: join(archive.root, "x", "y"), retryAttempts: 3 },
+      archive.spool,
+      archive.directory.files,
+      { tellPaths: true },
+    );
+    takeSynced(archive);
+    await archive.deliver([await store(archive.spool, ["archive"])], deep);
+    const synced = takeSynced(archive);
+    for (const folder of ["..", "", "archive", join("archive", "x")]) {
+      assert.ok(synced.includes(folder), `${folder} of ${synced}`);
+    }
+  }));
+
+Deno.test("a folder known to be on the disk is synced for what is put into it alone, until it is made anew", () =>
+  withArchive(async (archive) => {
+    await archive.deliver([await store(archive.spool, ["archive"])]);
+    takeSynced(archive);
+    const deliver = async (sopInstanceUid: string) => {
+      const entry = await store(archive.spool, ["archive"], dataSet({ instance: sopInstanceUid }), {
+        sopInstanceUid,
+      });
+      assert.equal((await archive.deliver([entry]))[0]!.kind, "delivered");
+      return takeSynced(archive);
+    };
+    assert.deepEqual(await deliver("1.5"), FOLDERS.slice(-1));
+    Deno.removeSync(join(archive.root, "P1"), { recursive: true });
+    assert.deepEqual((await deliver("1.6")).sort(), FOLDERS.slice(1));
+  }));
+
 Deno.test("the same instance a second time is delivered without another file", () =>
   withArchive(async (archive) => {
     const bytes = dataSet();

@@ -1,0 +1,198 @@
+/*
+ * Power cuts at every moment of every scenario, on disks as three models of a file system may leave them.
+ *
+ *     deno run -A tests/crash/model_campaign.ts [--states 500000] [--seed 1]
+ *
+ * Counts the states that differ, on the disk or in what had been promised; prints progress and a line of figures, and
+ * exits with 1 where anything does not hold.
+ */
+
+import { Disk } from "./sim_disk.ts";
+import {
+  crashPoints,
+  crashStates,
+  marksBefore,
+  type Model,
+  MODELS,
+  type Random,
+  seededRandom,
+} from "./crash_states.ts";
+import { judge } from "./model_oracle.ts";
+import { SCENARIOS } from "./model_scenarios.ts";
+import { type Mark, record, type Scenario, type WorldRecording, type Wrap } from "./model_world.ts";
+
+/** Of the states at one moment under one model, so many at most. */
+export const MOST_AT_ONE_POINT = 4096;
+
+/** One start in so many is cut, too. */
+const CUT_STARTS = 8;
+
+export interface ModelOptions {
+  /** States to visit, about; shared out evenly among the scenarios. */
+  readonly states: number;
+  readonly seed: number;
+  readonly scenarios?: readonly Scenario[];
+  readonly models?: readonly Model[];
+  readonly wrap?: Wrap;
+  /** Ends at the first problem of a scenario. */
+  readonly firstOnly?: boolean;
+  readonly progress?: (line: string) => void;
+}
+
+export interface ModelFigures {
+  /** Different states that a start was tried on, those after a cut start included. */
+  states: number;
+  /** Of those, after a power cut during the start after a power cut. */
+  afterTwoCuts: number;
+  points: number;
+  /** Moments of which not every state was visited. */
+  sampledPoints: number;
+  /** What does not hold, with the first place where it showed and the number of them. */
+  readonly problems: Map<string, { readonly first: string; count: number }>;
+}
+
+export async function runModelCampaign(options: ModelOptions): Promise<ModelFigures> {
+  const { scenarios = SCENARIOS, progress = () => {} } = options;
+  const figures: ModelFigures = {
+    states: 0,
+    afterTwoCuts: 0,
+    points: 0,
+    sampledPoints: 0,
+    problems: new Map(),
+  };
+  let scenarioNumber = 0;
+  for (const scenario of scenarios) {
+    const recording = await record(scenario, options.wrap);
+    const left = options.states - figures.states;
+    const share = left / (scenarios.length - scenarioNumber);
+    const before = figures.states;
+    await new Visit(recording, options, figures, scenarioNumber++).all(share);
+    progress(`${figures.states - before} states: ${scenario.name}`);
+  }
+  return figures;
+}
+
+class Visit {
+  readonly #recording: WorldRecording;
+  readonly #options: ModelOptions;
+  readonly #figures: ModelFigures;
+  readonly #random: Random;
+  readonly #seen = new Set<string>();
+  readonly #contents = new WeakMap<Uint8Array, number>();
+  #nextContent = 0;
+
+  constructor(
+    recording: WorldRecording,
+    options: ModelOptions,
+    figures: ModelFigures,
+    scenarioNumber: number,
+  ) {
+    this.#recording = recording;
+    this.#options = options;
+    this.#figures = figures;
+    this.#random = seededRandom(options.seed * 1000 + scenarioNumber);
+  }
+
+  /** Visits points in rounds of growing caps, so that a small number of states is spread over all of them. */
+  async all(states: number): Promise<void> {
+    const { models = MODELS } = this.#options;
+    const points = crashPoints(this.#recording);
+    const figures = this.#figures;
+    const until = figures.states + states;
+    for (let cap = 8; cap <= MOST_AT_ONE_POINT; cap *= 8) {
+      let sampled = 0;
+      for (const point of shuffled(points, this.#random)) {
+        const { promised, trace } = this.#recording;
+        const marks = [...promised, ...marksBefore(trace, point)];
+        for (const model of models) {
+          let yielded = 0;
+          for (const disk of crashStates(this.#recording, point, model, cap, this.#random)) {
+            yielded++;
+            await this.#visit(disk, marks, `${model}, cut before operation ${point}`);
+            if (this.#options.firstOnly && figures.problems.size > 0) return;
+            if (figures.states >= until) return;
+          }
+          if (yielded === cap) sampled++;
+        }
+      }
+      if (sampled === 0) break;
+    }
+  }
+
+  async #visit(disk: Disk, marks: readonly Mark[], where: string): Promise<void> {
+    if (!this.#isNew(disk, marks)) return;
+    const trace = await this.#judge(new Disk(disk), marks, where);
+    if (this.#figures.states % CUT_STARTS !== 0) return;
+    // The start is cut as well, at any of its steps.
+    const second = { base: disk, trace };
+    const points = crashPoints(second);
+    const point = points[Math.floor(this.#random() * points.length)]!;
+    const model = MODELS[Math.floor(this.#random() * MODELS.length)]!;
+    for (const left of crashStates(second, point, model, 3, this.#random)) {
+      if (!this.#isNew(left, marks)) continue;
+      this.#figures.afterTwoCuts++;
+      await this.#judge(left, marks, `${where}; start cut before operation ${point}, ${model}`);
+    }
+  }
+
+  #isNew(disk: Disk, marks: readonly Mark[]): boolean {
+    const print = disk.fingerprint((bytes) => {
+      const known = this.#contents.get(bytes) ?? this.#nextContent++;
+      this.#contents.set(bytes, known);
+      return known;
+    });
+    const key = `${marks.length}\n${print}`;
+    if (this.#seen.has(key)) return false;
+    this.#seen.add(key);
+    return true;
+  }
+
+  async #judge(disk: Disk, marks: readonly Mark[], where: string) {
+    this.#figures.states++;
+    const { known, began, name } = this.#recording;
+    const { problems, trace } = await judge(disk, known, marks, began);
+    for (const problem of problems) {
+      const key = `${name}: ${problem}`;
+      const found = this.#figures.problems.get(key) ?? { first: where, count: 0 };
+      found.count++;
+      this.#figures.problems.set(key, found);
+    }
+    return trace;
+  }
+}
+
+function shuffled<T>(list: readonly T[], random: Random): T[] {
+  return list.map((value) => ({ value, key: random() })).sort((a, b) => a.key - b.key)
+    .map(({ value }) => value);
+}
+
+if (import.meta.main) {
+  const option = (name: string, otherwise: number) => {
+    const at = Deno.args.indexOf(`--${name}`);
+    const value = at < 0 ? otherwise : Number(Deno.args[at + 1]);
+    if (!Number.isSafeInteger(value) || value < 1) {
+      // deno-lint-ignore no-console
+      console.error(`--${name} wants a whole number`);
+      Deno.exit(2);
+    }
+    return value;
+  };
+  // deno-lint-ignore no-console
+  const print = (line: string) => console.log(line);
+  const began = performance.now();
+  const seed = option("seed", 1);
+  const figures = await runModelCampaign({
+    states: option("states", 500_000),
+    seed,
+    progress: print,
+  });
+  for (const [problem, { first, count }] of figures.problems) {
+    print(`${problem} (${count} times, first: ${first})`);
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  print(
+    `${figures.states} states (${figures.afterTwoCuts} after two power cuts) in ${seconds} s, ` +
+      `seed ${seed}: ${figures.problems.size} problems`,
+  );
+  if (figures.problems.size > 0) Deno.exit(1);
+}
