@@ -396,7 +396,7 @@ export class LaneGroup {
     this.#lastAnswer = answer;
     this.#setting.spool.delivered(entry, this.name);
     const before = this.#health;
-    this.#setHealth(onSuccess(before, this.#destination.sessions));
+    this.#setHealth(onSuccess(before, this.#destination.sessions, this.#now()));
     // Room for one more session, perhaps.
     if (this.#health !== before) this.#wake();
     const { deed } = this.#destination;
