@@ -424,7 +424,10 @@ export class LaneGroup {
       : trouble.counts[kind] + 1;
     this.#lastAnswer = reason;
     if (kind === "interrupted") {
-      this.#setHealth(onInterrupted(this.#health, reason, now, backOff, random()));
+      // It may be this one instance that the destination cannot bear: whoever reads that it is down should know.
+      const sop = entry.sopInstanceUid || entry.base;
+      const told = `${reason} (on instance ${sop}, attempt ${trouble.counts.interrupted} of it)`;
+      this.#setHealth(onInterrupted(this.#health, told, now, backOff, random()));
     } else if (kind === "outOfResources") {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
     } else this.#setHealth(onAnswer(this.#health));
