@@ -37,12 +37,13 @@ Deno.test("200 associations aborted at 1 %, 50 % and 99 % of a data set and behi
       if (part === 1) whole.add(instance.sopInstanceUid);
       const { messageAt, wholeAt } = session;
       const peer = await Peer.connect(forwarder.port);
+      peer.patienceMs = 30_000;
       const at = Math.round(messageAt + (wholeAt - messageAt) * part);
       await session.run(peer, at);
       // Inside a PDU these bytes are data like any other; the end of the connection behind them ends it then.
       await peer.send(USER_ABORT);
       await peer.finish();
-      await peer.receiveRest(10_000);
+      await peer.receiveRest();
       peer.close();
     }));
   }
@@ -72,6 +73,7 @@ Deno.test("a sender that aborts on a PDU boundary leaves nothing either", async 
   const instance = instanceOfSize("1.2.826.9.9", PIXELS);
   const session = new StoreSession(instance, 16_000);
   const peer = await Peer.connect(forwarder.port);
+  peer.patienceMs = 30_000;
   // The command set, and 20 PDUs of data of 12 bytes of header each behind it.
   const command = session.wholeAt - session.messageAt - instance.dataSet.length -
     12 * Math.ceil(instance.dataSet.length / 16_000);
@@ -79,7 +81,7 @@ Deno.test("a sender that aborts on a PDU boundary leaves nothing either", async 
   await until(() => partialIn(scratch.at("spool")).length > 0, 10_000, "a part on the disk");
   await peer.send(USER_ABORT);
   await peer.finish();
-  await peer.receiveRest(10_000);
+  await peer.receiveRest();
   peer.close();
   await until(() => partialIn(scratch.at("spool")).length === 0, 10_000, "the part to be gone");
   assert.equal(forwarder.associations, 0);

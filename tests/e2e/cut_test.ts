@@ -72,6 +72,7 @@ async function cutEverywhere(
     sent.set(instance.sopInstanceUid, sha256(instance.dataSet));
     if (k >= session.wholeAt) whole.add(instance.sopInstanceUid);
     const peer = await Peer.connect(forwarder.port);
+    peer.patienceMs = 30_000;
     try {
       if (await session.run(peer, k)) answered.add(instance.sopInstanceUid);
       await cut(peer, forwarder);
@@ -102,7 +103,7 @@ async function cutEverywhere(
 Deno.test("a sender's connection ended (FIN) after any byte leaves nothing half received and no place taken", () =>
   cutEverywhere({}, 12, "fin", async (peer) => {
     await peer.finish();
-    await peer.receiveRest(10_000);
+    await peer.receiveRest();
   }));
 
 Deno.test("a sender's connection reset after any byte leaves nothing half received and no place taken", () =>
@@ -127,6 +128,6 @@ Deno.test("a sender that falls silent after any byte is let go within the time-o
     180,
     "silence",
     async (peer) => {
-      await peer.receiveRest(10_000);
+      await peer.receiveRest();
     },
   ));
