@@ -284,6 +284,8 @@ export class LaneGroup {
       failure = error;
     }
     await Promise.all(settling);
+    // What is to be tried again is due at its time, not when this session is over.
+    this.#setTimer(this.#now());
     return { undone: [...left], failure };
   }
 

@@ -171,6 +171,20 @@ Deno.test("a refused instance has its tries, then lies in failed/ with the answe
     assert.equal(group.snapshot().health.state, "up", "the destination is well");
   }));
 
+Deno.test("an instance is tried again when it is due, not when the session kept meanwhile is over", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.idleMs = 3_600_000;
+    pacs.answer = () => pacs.attempted.length === 1 ? REFUSED : DELIVERED;
+    house.group(pacs).add(entries(1));
+    await house.clock.advance(4_999);
+    assert.equal(pacs.attempted.length, 1);
+    await house.clock.advance(1);
+    assert.deepEqual(pacs.delivered, ["e0"]);
+    assert.equal(pacs.opened.length, 1, "over the session that was kept");
+    await house.clock.advance(3_600_000);
+  }));
+
 Deno.test("tries counted by an earlier process are not granted again", () =>
   inHouse(async (house) => {
     const pacs = house.destination();
