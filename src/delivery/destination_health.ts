@@ -3,7 +3,7 @@
  *
  * A destination that cannot be reached backs off, without end and without spending any instance's tries. One that is
  * wrongly configured is probed at long intervals. One that comes back is met with one session at first, and one more for
- * each success.
+ * each success, but not all of them in one moment.
  */
 
 import type { BackOff } from "./retry.ts";
@@ -18,6 +18,8 @@ export type Health =
     readonly interruptions: number;
     /** Answers in a row that said out of resources. */
     readonly exhaustions: number;
+    /** When a session was last added, in ms since 1970. */
+    readonly grewAt: number;
   }
   | {
     readonly state: "down" | "misconfigured";
@@ -37,21 +39,29 @@ const MISCONFIGURED_MS = 300_000;
 /** No back-off is shorter than this, in ms, whatever chance says. */
 const SHORTEST_MS = 500;
 
+/** Sessions are added no faster than one in this time, in ms: all forwarders of a site may come back at once. */
+const GROWTH_MS = 500;
+
 /** A destination that nothing is held against. */
 export const FRESH: Extract<Health, { state: "up" }> = {
   state: "up",
   sessions: 1,
   interruptions: 0,
   exhaustions: 0,
+  grewAt: 0,
 };
 
 /** Something was taken: one more session, up to the limit. */
-export function onSuccess(health: Health, limit: number): Health {
-  if (health.state !== "up") return FRESH;
-  if (health.sessions >= limit && health.interruptions === 0 && health.exhaustions === 0) {
-    return health;
-  }
-  return { ...FRESH, sessions: Math.min(limit, health.sessions + 1) };
+export function onSuccess(health: Health, limit: number, now: number): Health {
+  if (health.state !== "up") return { ...FRESH, grewAt: now };
+  // A clock that was set back puts it off no longer than once.
+  const grows = health.sessions < limit && Math.abs(now - health.grewAt) >= GROWTH_MS;
+  if (!grows && health.interruptions === 0 && health.exhaustions === 0) return health;
+  return {
+    ...FRESH,
+    sessions: grows ? health.sessions + 1 : health.sessions,
+    grewAt: grows ? now : health.grewAt,
+  };
 }
 
 /** The destination answered, whatever it said: it is there. */

@@ -286,6 +286,8 @@ export class LaneGroup {
       failure = error;
     }
     await Promise.all(settling);
+    // What is to be tried again is due at its time, not when this session is over.
+    this.#setTimer(this.#now());
     return { undone: [...left], failure };
   }
 
@@ -405,7 +407,7 @@ export class LaneGroup {
       () => spool.delivered(entry, this.name),
     );
     const before = this.#health;
-    this.#setHealth(onSuccess(before, this.#destination.sessions));
+    this.#setHealth(onSuccess(before, this.#destination.sessions, this.#now()));
     // Room for one more session, perhaps.
     if (this.#health !== before) this.#wake();
     const { deed } = this.#destination;
@@ -432,7 +434,10 @@ export class LaneGroup {
     const tries = counts[kind];
     this.#lastAnswer = reason;
     if (kind === "interrupted") {
-      this.#setHealth(onInterrupted(this.#health, reason, now, backOff, random()));
+      // It may be this one instance that the destination cannot bear: whoever reads that it is down should know.
+      const sop = entry.sopInstanceUid || entry.base;
+      const told = `${reason} (on instance ${sop}, attempt ${trouble.counts.interrupted} of it)`;
+      this.#setHealth(onInterrupted(this.#health, told, now, backOff, random()));
     } else if (kind === "outOfResources") {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
     } else this.#setHealth(onAnswer(this.#health));

@@ -43,7 +43,7 @@ export interface AssociationOptions {
   readonly associationMs: number;
   /** How long an association may be idle between messages. */
   readonly idleMs: number;
-  /** How long a message may stand still midway. */
+  /** How long a message may stand still midway, or hardly come on (`SLOWEST_RATE`). */
   readonly readMs: number;
   /** How long the peer may take none of what is sent. */
   readonly writeStallMs: number;
@@ -59,7 +59,7 @@ export interface ReleaseIndication {
 /** The longest fragment sent whatever the peer allows, in bytes with its PDV header: what peers are tuned for. */
 const LARGEST_PDU_SENT = 131_072;
 
-/** How long a peer that broke the protocol keeps its connection after our A-ABORT, in ms. */
+/** How long a peer may take to take our A-ABORT, and how long it keeps its connection after that, in ms. */
 const LINGER_AFTER_ERROR_MS = 500;
 
 const RELEASE: ReleaseIndication = { type: "release" };
@@ -98,7 +98,7 @@ export class Association {
       role === "acceptor" ? 256 * 1024 : 16 * 1024,
     );
     this.#reader.readMs = options.readMs;
-    this.#reader.idleMs = options.idleMs;
+    this.#reader.expectBegin(options.idleMs, "association idle");
     transport.lastWords = encodeControlPdu({ type: PduType.Abort, source: 0, reason: 0 });
   }
 
@@ -141,8 +141,8 @@ export class Association {
   ): Promise<{ association: Association; request: AssociateRequest }> {
     const association = new Association(transport, "acceptor", options);
     await association.#apply("transport-indication");
-    association.#reader.idleMs = options.associationMs;
-    association.#reader.idleName = "no association request";
+    // ARTIM (AE-5) bounds the whole of it.
+    association.#reader.expectBegin(options.associationMs, "no association request");
     const pdu = await association.#receivePdu(false);
     // Sta2: anything but a request ended in an error above.
     const request = pdu as AssociateRequest;
@@ -166,8 +166,7 @@ export class Association {
     this.#answers = answerContexts(request.contexts, accepts);
     this.#accepted = acceptedContexts(request.contexts, this.#answers);
     this.#setPeerMaximum(request.userInformation.maxPduLength);
-    this.#reader.idleMs = this.#options.idleMs;
-    this.#reader.idleName = "association idle";
+    this.#reader.expectBegin(this.#options.idleMs, "association idle");
     await this.#apply(
       "accept-primitive",
       encodeControlPdu({
@@ -219,23 +218,20 @@ export class Association {
         userInformation: ourUserInformation(options.maxPduLength),
       }),
     );
-    association.#reader.idleMs = options.associationMs;
-    association.#reader.idleName = "no answer to the association request";
+    association.#reader.expectWhole(options.associationMs, "no answer to the association request");
     const pdu = await association.#receivePdu(false);
     if (pdu.type !== PduType.AssociateAccept) throw defect(association.#state, String(pdu.type));
     association.#answers = pdu.contexts;
     association.#accepted = acceptedContexts(contexts, pdu.contexts);
     association.peerImplementation = nameOf(pdu.userInformation);
     association.#setPeerMaximum(pdu.userInformation.maxPduLength);
-    association.#reader.idleMs = options.idleMs;
-    association.#reader.idleName = "association idle";
+    association.#reader.expectBegin(options.idleMs, "association idle");
     return association;
   }
 
-  /** How long the next message may take to begin, in ms, and what its absence is called. */
+  /** How long the next message may take to be there as a whole, in ms, and what its absence is called. */
   expectWithin(ms: number, name: string): void {
-    this.#reader.idleMs = ms;
-    this.#reader.idleName = name;
+    this.#reader.expectWhole(ms, name);
   }
 
   /**
@@ -278,8 +274,7 @@ export class Association {
    * @throws {AssociationError}
    */
   async release(): Promise<void> {
-    this.#reader.idleMs = this.#options.releaseMs;
-    this.#reader.idleName = "no answer to the release request";
+    this.#reader.expectWhole(this.#options.releaseMs, "no answer to the release request");
     await this.#apply(
       "release-request-primitive",
       encodeControlPdu({ type: PduType.ReleaseRequest }),
@@ -387,7 +382,10 @@ export class Association {
     this.#state = transition.next;
     if (bytes !== undefined) {
       try {
-        await this.#transport.write(bytes, this.#options.writeStallMs);
+        // Nothing hangs on an A-ABORT: where the peer takes nothing, the closed connection says the same.
+        const aborts = transition.action === "AA-1" || transition.action === "AA-8";
+        const stallMs = aborts ? LINGER_AFTER_ERROR_MS : this.#options.writeStallMs;
+        await this.#transport.write(bytes, stallMs);
       } catch (error) {
         throw this.#transportFailed(error);
       }

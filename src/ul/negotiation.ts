@@ -139,7 +139,9 @@ export function findCarriage(
   if (uncompressed !== undefined) return { kind: "transcoded", context: uncompressed };
   const id = proposedAsStored.id;
   const result = answers.find((answer) => answer.id === id)?.result ?? ContextResult.NoReason;
-  return result === ContextResult.TransferSyntaxesNotSupported
+  // Accepted and yet not among the accepted: with a transfer syntax of the peer's own choice.
+  return result === ContextResult.TransferSyntaxesNotSupported ||
+      result === ContextResult.Acceptance
     ? { kind: "transfer-syntax-refused" }
     : { kind: "sop-class-refused", result };
 }

@@ -37,6 +37,12 @@ export interface Closed {
 
 const EMPTY = new Uint8Array(0);
 
+/**
+ * The slowest a message may come once it has begun, in bytes per second, over a whole read time-out: a hundredth of what
+ * the slowest line in use carries, and more than a peer sends that means to keep its association for ever.
+ */
+export const SLOWEST_RATE = 64;
+
 export class PduReader {
   readonly #transport: Transport;
   readonly #buffer: Uint8Array<ArrayBuffer>;
@@ -59,15 +65,35 @@ export class PduReader {
   maxPduLength: number;
 
   /** Time allowed for the next PDU to begin, in ms, and its name in the message. */
-  idleMs = 60_000;
-  idleName = "nothing received";
-  /** Time allowed between two arrivals inside a PDU or message, in ms. */
+  #idleMs = 60_000;
+  #idleName = "nothing received";
+  /** When what is awaited must have come as a whole, by performance.now(). */
+  #wholeBy = Infinity;
+  /** Time spent waiting inside a message since it last came on by as much as `SLOWEST_RATE` asks for, in ms. */
+  #waited = 0;
+  /** Bytes that came in that time. */
+  #gained = 0;
+  /** Time allowed inside a PDU or message to come on by `SLOWEST_RATE`, in ms: silence ends in it, too. */
   readMs = 60_000;
 
   constructor(transport: Transport, maxPduLength: number, bufferLength = 256 * 1024) {
     this.#transport = transport;
     this.maxPduLength = maxPduLength;
     this.#buffer = new Uint8Array(bufferLength);
+  }
+
+  /** Messages may come at any time: how long the next may take to begin, in ms, and the name of its absence. */
+  expectBegin(ms: number, name: string): void {
+    this.#idleMs = ms;
+    this.#idleName = name;
+    this.#wholeBy = Infinity;
+  }
+
+  /** One message is due, and has to be there as a whole within `ms` from now: a peer may not put its end off by trickling. */
+  expectWhole(ms: number, name: string): void {
+    this.#idleMs = ms;
+    this.#idleName = name;
+    this.#wholeBy = performance.now() + ms;
   }
 
   /**
@@ -78,6 +104,7 @@ export class PduReader {
    * @throws {TransportError}
    */
   async next(midMessage: boolean): Promise<ControlPdu | DataPiece | Closed> {
+    if (!midMessage) this.#waited = this.#gained = 0;
     for (;;) {
       if (this.#pdvLeft > 0) {
         if (this.#end === this.#start && !await this.#fill(1, true)) return CLOSED_MIDWAY;
@@ -173,7 +200,7 @@ export class PduReader {
         larger.set(body);
         body = larger;
       }
-      const got = await this.#transport.read(body.subarray(at), this.readMs, "PDU not finished");
+      const got = await this.#read(body.subarray(at), true);
       if (got === 0) return undefined;
       at += got;
     }
@@ -190,15 +217,31 @@ export class PduReader {
         this.#start = 0;
       }
       const inside = midway || this.#end > this.#start;
-      const got = await this.#transport.read(
-        this.#buffer.subarray(this.#end),
-        inside ? this.readMs : this.idleMs,
-        inside ? "message not finished" : this.idleName,
-      );
+      const got = await this.#read(this.#buffer.subarray(this.#end), inside);
       if (got === 0) return false;
       this.#end += got;
     }
     return true;
+  }
+
+  /** Only the time spent waiting counts: what this program is slow in is not the peer's fault. */
+  async #read(into: Uint8Array, inside: boolean): Promise<number> {
+    const began = performance.now();
+    const tillWhole = this.#wholeBy - began;
+    if (!inside) {
+      const ms = Math.max(1, Math.min(this.#idleMs, tillWhole));
+      return await this.#transport.read(into, ms, this.#idleName);
+    }
+    const tillSlow = this.readMs - this.#waited;
+    const got = await this.#transport.read(
+      into,
+      Math.max(1, Math.min(tillSlow, tillWhole)),
+      tillWhole < tillSlow ? this.#idleName : "message not finished",
+    );
+    this.#waited += performance.now() - began;
+    this.#gained += got;
+    if (this.#gained >= SLOWEST_RATE * this.readMs / 1000) this.#waited = this.#gained = 0;
+    return got;
   }
 
   #u32(at: number): number {

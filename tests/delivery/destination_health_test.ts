@@ -17,8 +17,8 @@ import { DEFAULT_BACK_OFF } from "../../src/delivery/retry.ts";
 
 const NOW = 1_000_000;
 
-function up(sessions: number, interruptions = 0, exhaustions = 0): Health {
-  return { state: "up", sessions, interruptions, exhaustions };
+function up(sessions: number, interruptions = 0, exhaustions = 0, grewAt = 0): Health {
+  return { state: "up", sessions, interruptions, exhaustions, grewAt };
 }
 
 function unreachable(health: Health, now = NOW, random = 1): Health {
@@ -33,17 +33,30 @@ Deno.test("a new destination gets one session", () => {
 });
 
 Deno.test("each success is worth one more session, up to the limit, and clears what was held against it", () => {
-  assert.deepEqual(onSuccess(up(1), 4), up(2));
-  assert.deepEqual(onSuccess(up(3, 1, 1), 4), up(4));
-  assert.deepEqual(onSuccess(up(4, 1), 4), up(4));
-  assert.deepEqual(onSuccess(up(1, 0, 2), 1), up(1));
+  assert.deepEqual(onSuccess(up(1), 4, NOW), up(2, 0, 0, NOW));
+  assert.deepEqual(onSuccess(up(3, 1, 1), 4, NOW), up(4, 0, 0, NOW));
+  assert.deepEqual(onSuccess(up(4, 1), 4, NOW), up(4));
+  assert.deepEqual(onSuccess(up(1, 0, 2), 1, NOW), up(1));
   const full = up(4);
-  assert.equal(onSuccess(full, 4), full, "nothing changed is told by the same object");
+  assert.equal(onSuccess(full, 4, NOW), full, "nothing changed is told by the same object");
+});
+
+Deno.test("successes that come fast add a session every half second, not all of them at once", () => {
+  let health = onSuccess(DOWN, 32, NOW);
+  const grew: number[] = [];
+  for (let now = NOW; now < NOW + 3000; now += 10) {
+    const next = onSuccess(health, 32, now);
+    if (next !== health) grew.push(now - NOW);
+    health = next;
+  }
+  assert.deepEqual(grew, [500, 1000, 1500, 2000, 2500]);
+  // A clock that was set back by a day does not put the next one off by a day.
+  assert.deepEqual(onSuccess(health, 32, NOW - 86_400_000), up(7, 0, 0, NOW - 86_400_000));
 });
 
 Deno.test("a success after an outage begins with one session again", () => {
-  assert.deepEqual(onSuccess(DOWN, 4), up(1));
-  assert.deepEqual(onSuccess(MISCONFIGURED, 4), up(1));
+  assert.deepEqual(onSuccess(DOWN, 4, NOW), up(1, 0, 0, NOW));
+  assert.deepEqual(onSuccess(MISCONFIGURED, 4, NOW), up(1, 0, 0, NOW));
 });
 
 Deno.test("any answer shows that the destination is there", () => {
@@ -133,7 +146,7 @@ for (
     assert.equal(fourth.attempts, 2);
     assert.equal(fourth.nextAt, NOW + 10_000);
     // A success in between begins the row anew.
-    const between = next(next(onSuccess(second, 3)));
+    const between = next(next(onSuccess(second, 3, NOW)));
     assert.equal(between.state, "up");
   });
 }

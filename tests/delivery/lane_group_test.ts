@@ -171,6 +171,20 @@ Deno.test("a refused instance has its tries, then lies in failed/ with the answe
     assert.equal(group.snapshot().health.state, "up", "the destination is well");
   }));
 
+Deno.test("an instance is tried again when it is due, not when the session kept meanwhile is over", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.idleMs = 3_600_000;
+    pacs.answer = () => pacs.attempted.length === 1 ? REFUSED : DELIVERED;
+    house.group(pacs).add(entries(1));
+    await house.clock.advance(4_999);
+    assert.equal(pacs.attempted.length, 1);
+    await house.clock.advance(1);
+    assert.deepEqual(pacs.delivered, ["e0"]);
+    assert.equal(pacs.opened.length, 1, "over the session that was kept");
+    await house.clock.advance(3_600_000);
+  }));
+
 Deno.test("tries counted by an earlier process are not granted again", () =>
   inHouse(async (house) => {
     const pacs = house.destination();
@@ -284,6 +298,33 @@ Deno.test("a destination that does not let us in is probed every 300 s, by rejec
     });
   }
 });
+
+Deno.test("a destination that is down because of one instance is said to be down on that instance", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    const poison = entry("poison");
+    poison.sopInstanceUid = "1.2.3.4";
+    pacs.answer = () => ({ kind: "interrupted", reason: "10.0.0.1:104: aborted by the peer" });
+    const group = house.group(pacs);
+    group.add([poison]);
+    await house.clock.advance(3_600_000);
+    const { health, waiting } = group.snapshot();
+    assert.ok(health.state === "down");
+    const attempts = pacs.attempted.length;
+    assert.equal(
+      health.reason,
+      `10.0.0.1:104: aborted by the peer (on instance 1.2.3.4, attempt ${attempts} of it)`,
+    );
+    assert.equal(waiting, 1, "nothing else passes, so nothing shows whose fault it is: it is kept");
+    assert.ok(attempts <= 20, `${attempts} attempts in an hour`);
+    // The first other instance that passes shows it.
+    pacs.answer = (each) =>
+      each === poison ? { kind: "interrupted", reason: "aborted" } : DELIVERED;
+    group.add([entry("good")]);
+    await house.clock.advance(3_600_000);
+    assert.deepEqual(pacs.delivered, ["good"]);
+    assert.deepEqual(house.spool.failed.map((each) => each.base), ["poison"]);
+  }));
 
 Deno.test("destinations know nothing of each other's troubles", () =>
   inHouse(async (house) => {

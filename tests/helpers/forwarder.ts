@@ -46,6 +46,11 @@ export class Forwarder implements AsyncDisposable {
     return this.#daemon.port;
   }
 
+  /** Incoming associations that are open. */
+  get associations(): number {
+    return this.#daemon.snapshot().associations;
+  }
+
   /** How one destination is. */
   destination(name: string) {
     const found = this.#daemon.snapshot().destinations.find((one) => one.name === name);

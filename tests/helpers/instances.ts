@@ -6,6 +6,7 @@ import { concat } from "../../src/dicom/bytes.ts";
 import { encodeDataSet } from "../../src/dicom/encode.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { sha256 } from "./hashes.ts";
+import { noise } from "./hex.ts";
 
 export const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
@@ -66,6 +67,25 @@ export function instanceOf(fields: InstanceFields): TestInstance {
     sopInstanceUid: fields.sopInstanceUid ?? "1.2.3.4",
     transferSyntaxUid: EXPLICIT_VR_LE,
     dataSet: dataSetOf(fields),
+  };
+}
+
+/** An instance with so many bytes of pixels. */
+export function instanceOfSize(sopInstanceUid: string, pixels: number): TestInstance {
+  const dataSet = encodeDataSet([
+    [0x00080016, "UI", CT_IMAGE_STORAGE],
+    [0x00080018, "UI", sopInstanceUid],
+    [0x00080060, "CS", "CT"],
+    [0x00100020, "LO", "PATIENT"],
+    [0x0020000d, "UI", "1.2.3"],
+    [0x0020000e, "UI", "1.2.3.1"],
+    [0x7fe00010, "OW", noise(pixels)],
+  ]);
+  return {
+    sopClassUid: CT_IMAGE_STORAGE,
+    sopInstanceUid,
+    transferSyntaxUid: EXPLICIT_VR_LE,
+    dataSet,
   };
 }
 

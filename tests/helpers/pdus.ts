@@ -60,6 +60,7 @@ export function associateRequest(
 export function associateAccept(
   contexts: readonly AnsweredContext[],
   maxPduLength = 16384,
+  more: Partial<UserInformation> = {},
 ): Uint8Array {
   return encodeControlPdu({
     type: PduType.AssociateAccept,
@@ -68,7 +69,7 @@ export function associateAccept(
     callingAeTitle: "MODALITY",
     applicationContext: APPLICATION_CONTEXT,
     contexts,
-    userInformation: userInformation(maxPduLength),
+    userInformation: { ...userInformation(maxPduLength), ...more },
   });
 }
 

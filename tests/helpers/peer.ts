@@ -25,6 +25,9 @@ export class Peer {
   /** `end` for a FIN, an error code such as `ECONNRESET` for anything else. */
   ending = "";
   #wake: () => void = () => {};
+  readonly #over = Promise.withResolvers<void>();
+  /** How long a step may take, in ms. */
+  patienceMs = PATIENCE_MS;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -54,7 +57,13 @@ export class Peer {
   #end(how: string): void {
     if (this.ending === "") this.ending = how;
     this.#ended = true;
+    this.#over.resolve();
     this.#wake();
+  }
+
+  /** Resolves when the other side has ended its direction, or the connection is gone. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /** Bytes that have arrived and were not asked for yet. */
@@ -71,7 +80,7 @@ export class Peer {
     this.#socket.resume();
   }
 
-  async #until(done: () => boolean, what: string, withinMs = PATIENCE_MS): Promise<void> {
+  async #until(done: () => boolean, what: string, withinMs = this.patienceMs): Promise<void> {
     const deadline = Date.now() + withinMs;
     while (!done()) {
       const left = deadline - Date.now();
@@ -112,7 +121,7 @@ export class Peer {
   }
 
   /** Waits for the other side to close and gives what it sent before. */
-  async receiveRest(withinMs = PATIENCE_MS): Promise<Uint8Array> {
+  async receiveRest(withinMs = this.patienceMs): Promise<Uint8Array> {
     await this.#until(() => this.#ended, "the connection to be closed", withinMs);
     const rest = concat(this.#chunks);
     this.#chunks = [];

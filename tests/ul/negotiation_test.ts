@@ -169,6 +169,21 @@ Deno.test("refused contexts say whether the transfer syntax or the SOP class is 
   }
 });
 
+Deno.test("an acceptance with a transfer syntax of the peer's own choice is no refusal of the SOP class", () => {
+  const jpeg = { sopClassUid: CT, transferSyntaxUid: JPEG };
+  const proposed = planContexts([jpeg], true);
+  const answers = proposed.map(({ id }) => ({
+    id,
+    result: 0,
+    transferSyntax: "1.2.840.10008.1.2.4.90",
+  }));
+  const accepted = acceptedContexts(proposed, answers);
+  assert.equal(accepted.size, 0);
+  assert.deepEqual(findCarriage(jpeg, proposed, accepted, answers), {
+    kind: "transfer-syntax-refused",
+  });
+});
+
 Deno.test("what was not proposed is not called refused", () => {
   const other = { sopClassUid: MR, transferSyntaxUid: JPEG };
   assert.deepEqual(carriage(() => 0, other), { kind: "not-proposed" });
