@@ -144,18 +144,18 @@ export class HeaderReader {
   #inflateHead(whole: boolean): void {
     const joined = concat(this.#deflatedHead);
     this.#deflatedHead = [];
-    let inflated: Uint8Array;
+    let head: { inflated: Uint8Array; whole: boolean };
     try {
-      inflated = inflateHead(joined);
+      head = inflateHead(joined);
     } catch (error) {
       this.#giveUp(`deflated data set: ${error instanceof Error ? error.message : String(error)}`);
       return;
     }
-    this.#scan(inflated);
+    this.#scan(head.inflated);
     // Only a head was inflated: running out of it says nothing about the data set.
     if (
       this.state === "reading" &&
-      (!whole || this.#deflatedLength > DEFLATED_HEAD || inflated.length >= INFLATED_HEAD)
+      (!whole || !head.whole || this.#deflatedLength > DEFLATED_HEAD)
     ) {
       this.#giveUp("identification not found in the head of the deflated data set");
     }
@@ -317,15 +317,16 @@ function trimText(text: string): string {
   return trimUid(text.slice(start));
 }
 
-/** Inflates at most `INFLATED_HEAD` bytes of a deflate stream that may be cut anywhere. */
-function inflateHead(deflated: Uint8Array): Uint8Array {
+/** Inflates at most `INFLATED_HEAD` bytes of a deflate stream that may be cut anywhere; `whole` where that is all of it. */
+function inflateHead(deflated: Uint8Array): { inflated: Uint8Array; whole: boolean } {
   // A deflate stream expands at most 1032 times: so much input can be taken without passing the limit, if need be.
   for (let length = deflated.length;; length = Math.ceil(length / 4)) {
     try {
-      return inflateRawSync(deflated.subarray(0, length), {
+      const inflated = inflateRawSync(deflated.subarray(0, length), {
         finishFlush: constants.Z_SYNC_FLUSH,
         maxOutputLength: INFLATED_HEAD,
       });
+      return { inflated, whole: length === deflated.length && inflated.length < INFLATED_HEAD };
     } catch (error) {
       if (!(error instanceof RangeError) || length <= 1) throw error;
     }

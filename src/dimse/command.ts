@@ -84,6 +84,35 @@ export function decodeCommand(bytes: Uint8Array): Command {
   return command;
 }
 
+/** Elements of text, VR UI and LO. */
+const TEXTS: ReadonlyMap<
+  number,
+  "affectedSopClassUid" | "affectedSopInstanceUid" | "errorComment"
+> = new Map([
+  [0x0002, "affectedSopClassUid"],
+  [0x0902, "errorComment"],
+  [0x1000, "affectedSopInstanceUid"],
+]);
+
+/** Elements of one number, VR US: two bytes (PS3.5 Table 6.2-1). */
+const NUMBERS: ReadonlyMap<
+  number,
+  | "commandField"
+  | "messageId"
+  | "messageIdBeingRespondedTo"
+  | "priority"
+  | "commandDataSetType"
+  | "status"
+> = new Map([
+  [0x0100, "commandField"],
+  [0x0110, "messageId"],
+  [0x0120, "messageIdBeingRespondedTo"],
+  [0x0700, "priority"],
+  [0x0800, "commandDataSetType"],
+  [0x0900, "status"],
+]);
+
+/** A number that is not two bytes long says nothing that can be relied on: it counts as absent. */
 function readElement(
   command: Command,
   element: number,
@@ -91,25 +120,26 @@ function readElement(
   at: number,
   length: number,
 ): void {
-  switch (element) {
-    case 0x0002:
-      command.affectedSopClassUid = trimUid(latin1(bytes, at, at + length));
-      return;
-    case 0x1000:
-      command.affectedSopInstanceUid = trimUid(latin1(bytes, at, at + length));
-      return;
-    case 0x0902:
-      command.errorComment = trimUid(latin1(bytes, at, at + length));
-      return;
+  const text = TEXTS.get(element);
+  if (text !== undefined) {
+    const value = trimUid(latin1(bytes, at, at + length));
+    wantNoOther(command[text], value, element);
+    command[text] = value;
+    return;
   }
-  if (length < 2) return;
+  const number = NUMBERS.get(element);
+  if (number === undefined || length !== 2) return;
   const value = u16(bytes, at);
-  if (element === 0x0100) command.commandField = value;
-  else if (element === 0x0110) command.messageId = value;
-  else if (element === 0x0120) command.messageIdBeingRespondedTo = value;
-  else if (element === 0x0700) command.priority = value;
-  else if (element === 0x0800) command.commandDataSetType = value;
-  else if (element === 0x0900) command.status = value;
+  wantNoOther(command[number], value, element);
+  command[number] = value;
+}
+
+/** An element comes once (PS3.5 §7.1): of two that differ, neither can be believed. */
+function wantNoOther<T>(before: T | undefined, value: T, element: number): void {
+  if (before === undefined || before === value) return;
+  throw new MalformedCommand(
+    `Command element (0000,${element.toString(16).padStart(4, "0")}) comes twice and differs`,
+  );
 }
 
 /** Writes a command set, elements in ascending order behind the group length (PS3.7 §E.1). */

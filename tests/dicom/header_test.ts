@@ -441,3 +441,16 @@ Deno.test("random and mutated data sets are read or not, quickly, and never thro
   );
   assert.ok(slowest < 200, `${slowest} ms`);
 });
+
+Deno.test("a whole deflated data set of over 256 KiB before its identification is unreadable, not cut short", () => {
+  // 320 KiB of zeros in a private element (0009,0010), then (0020,000D); what was refused as truncated before.
+  const dataSet = new Uint8Array(12 + 0x50000 + 12);
+  dataSet.set(bytes("09 00 10 00 55 4e 00 00 00 00 05 00"));
+  dataSet.set(bytes("20 00 0d 00 55 49 04 00 31 2e 32 00"), 12 + 0x50000);
+  const deflated = deflateRawSync(dataSet);
+  for (const length of [deflated.length, 100, 1]) {
+    const reader = read(cut(deflated, [length]), DEFLATED);
+    assert.equal(reader.state, "unreadable", `in pieces of ${length}`);
+    assert.match(reader.problem, /not found in the head of the deflated data set/);
+  }
+});

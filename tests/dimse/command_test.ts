@@ -101,6 +101,33 @@ Deno.test("elements in any order, unknown ones, no group length and space paddin
   assert.deepEqual(command, { messageId: 5, affectedSopClassUid: "1.2", commandField: 0x30 });
 });
 
+Deno.test("a status of any length but two bytes counts as absent, never as the Success it begins with", () => {
+  for (
+    const status of [
+      "00000000",
+      "01000000 00",
+      "04000000 00000000",
+      "0e000000 00000000000000000000000000 00",
+    ]
+  ) {
+    const command = decodeCommand(bytes(`
+      0000 0001 02000000 0180
+      0000 2001 02000000 0100
+      0000 0009 ${status}
+    `));
+    assert.deepEqual(command, { commandField: 0x8001, messageIdBeingRespondedTo: 1 }, status);
+  }
+});
+
+Deno.test("an element that comes twice and says the same is read", () => {
+  const command = decodeCommand(bytes(`
+    0000 0001 02000000 0180
+    0000 0009 02000000 00a7
+    0000 0009 02000000 00a7
+  `));
+  assert.deepEqual(command, { commandField: 0x8001, status: 0xa700 });
+});
+
 const BROKEN: readonly [string, string, RegExp][] = [
   ["an element cut in its header", "0000 0001 0200", /6 bytes into/],
   ["a value cut short", "0000 0001 02000000 01", /claims 2 bytes, 1 are there/],
@@ -109,6 +136,16 @@ const BROKEN: readonly [string, string, RegExp][] = [
   ["no command field", "0000 1001 02000000 0500", /no Command Field/],
   ["an empty command field", "0000 0001 00000000", /no Command Field/],
   ["nothing at all", "", /no Command Field/],
+  [
+    "a status of A700 and then one of Success",
+    "0000 0001 02000000 0180 0000 0009 02000000 00a7 0000 0009 02000000 0000",
+    /\(0000,0900\) comes twice and differs/,
+  ],
+  [
+    "two SOP instances",
+    "0000 0001 02000000 0100 0000 0010 04000000 312e3200 0000 0010 04000000 312e3300",
+    /\(0000,1000\) comes twice and differs/,
+  ],
 ];
 
 for (const [name, wire, message] of BROKEN) {

@@ -55,9 +55,31 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Peak resident memory so far, in bytes (Linux). */
   peakMemory(): number {
+    return this.#memory("VmHWM");
+  }
+
+  /** Resident memory now, in bytes (Linux). */
+  memory(): number {
+    return this.#memory("VmRSS");
+  }
+
+  /** What its file descriptors refer to now, `socket:[1234]` or a path (Linux). */
+  openFiles(): string[] {
+    const folder = `/proc/${this.pid}/fd`;
+    return [...Deno.readDirSync(folder)].flatMap(({ name }) => {
+      try {
+        return [Deno.readLinkSync(`${folder}/${name}`)];
+      } catch {
+        // Closed between the two looks.
+        return [];
+      }
+    });
+  }
+
+  #memory(field: string): number {
     const status = Deno.readTextFileSync(`/proc/${this.pid}/status`);
-    const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1];
-    if (kilobytes === undefined) throw new Error(`no VmHWM in ${status}`);
+    const kilobytes = new RegExp(`^${field}:\\s*(\\d+) kB$`, "m").exec(status)?.[1];
+    if (kilobytes === undefined) throw new Error(`no ${field} in ${status}`);
     return Number(kilobytes) * 1024;
   }
 
