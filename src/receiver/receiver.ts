@@ -254,6 +254,7 @@ export class Receiver {
         connection.lastActivity = performance.now();
         log.info("Echo answered", { calling: association.callingAeTitle, from: association.peer });
       },
+      longestDataSet: this.#config.maxInstanceSize,
     });
   }
 
