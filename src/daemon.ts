@@ -37,7 +37,7 @@ const log = getLog("daemon");
 /** How often `retry/` is looked at, in ms. */
 const RETRY_LOOK_MS = 1000;
 /** How often leftovers and a broken disk are seen to, in ms. */
-const MAINTENANCE_MS = 10_000;
+const MAINTENANCE_MS = 5_000;
 
 /** The port to listen on cannot be had. */
 export class ListenError extends Error {

@@ -51,6 +51,8 @@ export interface Services {
   store(request: StoreRequest, dataSet: DataSetSource): Promise<StoreAnswer>;
   /** A C-ECHO was answered. */
   echoed?(): void;
+  /** Bytes of a data set after which what is merely passed over is not waited for any longer; no limit where absent. */
+  readonly longestDataSet?: number;
 }
 
 /**
@@ -90,9 +92,11 @@ class Server {
   }
 
   async #dispatch(context: AcceptedContext, command: Command): Promise<void> {
-    const dataSet = command.commandDataSetType === NO_DATA_SET
-      ? undefined
-      : new IncomingDataSet(this.#association, context.id);
+    const dataSet = command.commandDataSetType === NO_DATA_SET ? undefined : new IncomingDataSet(
+      this.#association,
+      context.id,
+      this.#services.longestDataSet ?? Infinity,
+    );
     if (command.commandField === CommandField.CancelRequest) return;
     const answered = (command.commandField ?? 0) | 0x8000;
     const answer: Command = {
@@ -178,11 +182,14 @@ class Server {
 class IncomingDataSet implements DataSetSource {
   readonly #association: Association;
   readonly #contextId: number;
+  readonly #longest: number;
+  #length = 0;
   #ended = false;
 
-  constructor(association: Association, contextId: number) {
+  constructor(association: Association, contextId: number, longest: number) {
     this.#association = association;
     this.#contextId = contextId;
+    this.#longest = longest;
   }
 
   async read(): Promise<Uint8Array | undefined> {
@@ -198,13 +205,17 @@ class IncomingDataSet implements DataSetSource {
         );
       }
       this.#ended = piece.last;
+      this.#length += piece.bytes.length;
       if (piece.bytes.length > 0) return piece.bytes;
     }
     return undefined;
   }
 
-  /** Reads what the handler left, so that the next message is found. */
+  /** Reads what the handler left, so that the next message is found. One without an end is not read for ever. */
   async drain(): Promise<void> {
-    while (await this.read() !== undefined);
+    while (await this.read() !== undefined) {
+      if (this.#length <= this.#longest) continue;
+      await this.#association.abort(`data set of over ${this.#longest} bytes`);
+    }
   }
 }

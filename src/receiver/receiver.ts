@@ -23,7 +23,7 @@ const log = getLog("receiver");
 /** Connections over `max_associations` that are still given a proper rejection; more are closed at once. */
 const REJECTED_POLITELY = 32;
 
-/** Connections closed unheard are logged at most so often, in ms. */
+/** Connections closed unheard, or not to be had at all, are logged at most so often, in ms. */
 const CROWDED_LOG_MS = 60_000;
 
 /** When stopping, an association that has been silent for so long is over, in ms. */
@@ -50,6 +50,7 @@ export class Receiver {
   readonly #hostIsAllowed: (host: string) => boolean;
   readonly #connections = new Set<Connection>();
   #crowdedAt = -Infinity;
+  #acceptFailedAt = -Infinity;
   #listener: Deno.TcpListener | undefined;
   #accepting: Promise<void> | undefined;
 
@@ -119,7 +120,7 @@ export class Receiver {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
           return;
         }
-        log.error("Cannot accept a connection", { error });
+        this.#logAcceptFailure(error);
         await new Promise((resolve) => setTimeout(resolve, 200));
         continue;
       }
@@ -129,6 +130,16 @@ export class Receiver {
       }
       void this.#run(connection);
     }
+  }
+
+  #logAcceptFailure(error: unknown): void {
+    const now = performance.now();
+    if (now - this.#acceptFailedAt <= CROWDED_LOG_MS) return;
+    this.#acceptFailedAt = now;
+    log.error("Cannot accept a connection, trying again and again", {
+      error,
+      open: this.#connections.size,
+    });
   }
 
   /** Connections beyond all limits are closed without a word: answering each would be work for whoever floods us. */
@@ -243,6 +254,7 @@ export class Receiver {
         connection.lastActivity = performance.now();
         log.info("Echo answered", { calling: association.callingAeTitle, from: association.peer });
       },
+      longestDataSet: this.#config.maxInstanceSize,
     });
   }
 

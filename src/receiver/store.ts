@@ -104,8 +104,7 @@ export class StoreService {
     count: StoreCount,
   ): Promise<StoreAnswer> {
     checkRequest(request);
-    const full = this.#spool.refusesNew();
-    if (full !== undefined) throw new Refused(OUT_OF_RESOURCES, "No room in the spool", full);
+    this.#checkRoom();
     const header = new HeaderReader(request.context.transferSyntax);
     const incoming = await this.#onDisk(() =>
       this.#spool.begin({
@@ -170,6 +169,8 @@ export class StoreService {
           `instance of over ${this.#config.maxInstanceSize} bytes (max_instance_size)`,
         );
       }
+      // One large instance must not take the room that all the others are kept.
+      this.#checkRoom();
       try {
         incoming.write(bytes);
       } catch (error) {
@@ -177,6 +178,11 @@ export class StoreService {
       }
       header.push(bytes);
     }
+  }
+
+  #checkRoom(): void {
+    const full = this.#spool.refusesNew();
+    if (full !== undefined) throw new Refused(OUT_OF_RESOURCES, "No room in the spool", full);
   }
 
   async #onDisk<T>(step: () => Promise<T>): Promise<T> {

@@ -60,16 +60,27 @@ export class Slots {
   async #make(): Promise<void> {
     const made: Slot[] = [];
     try {
-      for (let n = 0; n < BATCH; n++) {
-        const path = join(this.#directory, `${this.#prefix}-${this.#next++}.part`);
-        made.push({ path, file: await this.#files.createLater(path) });
-      }
+      while (made.length < BATCH && await this.#makeOne(made));
       await this.#files.syncDirectory(this.#directory);
     } catch (error) {
       this.#drop(made);
       throw error;
     }
     this.#ready.push(...made);
+  }
+
+  /** False where no more can be made: some of those there are serve all the same. Throws where there is none. */
+  async #makeOne(made: Slot[]): Promise<boolean> {
+    const path = join(this.#directory, `${this.#prefix}-${this.#next++}.part`);
+    try {
+      made.push({ path, file: await this.#files.createLater(path) });
+      return true;
+    } catch (error) {
+      if (made.length < 2) throw error;
+      // Where no more files may be open, connections and the directory's sync need some, too.
+      this.#drop(made.splice(made.length >>> 1));
+      return false;
+    }
   }
 
   /** Makes no more slots and removes those not taken. */

@@ -7,23 +7,32 @@ import { startArguments } from "../cli/run_cli.ts";
 import { Child } from "./child.ts";
 import { TEST_SETTINGS } from "./forwarder.ts";
 
+export interface DaemonLimits {
+  /** Files and sockets it may have open (Linux). */
+  readonly openFiles?: number;
+}
+
 export class DaemonProcess implements AsyncDisposable {
   readonly #child: Child;
 
   /** Starts `main.ts` without waiting for it, with a configuration written to `folder`. */
-  constructor(folder: string, settings: Record<string, unknown>) {
+  constructor(folder: string, settings: Record<string, unknown>, limits: DaemonLimits = {}) {
     const file = join(folder, "config.json");
     Deno.writeTextFileSync(file, JSON.stringify({ ...TEST_SETTINGS, ...settings }));
-    const args = [...startArguments(), "--config", file];
-    this.#child = new Child(Deno.execPath(), args, { NO_COLOR: "1" });
+    const words = [Deno.execPath(), ...startArguments(), "--config", file];
+    const { openFiles } = limits;
+    // The limiting program becomes the forwarder, under the same process id.
+    if (openFiles !== undefined) words.unshift("prlimit", `--nofile=${openFiles}:${openFiles}`);
+    this.#child = new Child(words[0]!, words.slice(1), { NO_COLOR: "1" });
   }
 
   /** Starts one and waits until it listens. */
   static async start(
     folder: string,
     settings: Record<string, unknown>,
+    limits: DaemonLimits = {},
   ): Promise<DaemonProcess & { port: number }> {
-    const daemon = new DaemonProcess(folder, settings);
+    const daemon = new DaemonProcess(folder, settings, limits);
     return Object.assign(daemon, { port: await daemon.listening() });
   }
 
@@ -36,8 +45,8 @@ export class DaemonProcess implements AsyncDisposable {
   }
 
   /** The port it says it listens on. */
-  async listening(): Promise<number> {
-    const found = await this.#child.says(/Forwarder started.*listening=\S*:(\d+)/);
+  async listening(withinMs?: number): Promise<number> {
+    const found = await this.#child.says(/Forwarder started.*listening=\S*:(\d+)/, withinMs);
     return Number(found[1]);
   }
 

@@ -27,6 +27,8 @@ export class FaultyFiles implements FileSystem {
   /** Every operation, with its path. */
   readonly calls: { operation: Operation; path: string }[] = [];
   free: number | undefined = 1 << 30;
+  /** Names given by listings. */
+  listed = 0;
 
   #check(operation: Operation, path: string): void {
     this.calls.push({ operation, path });
@@ -101,8 +103,11 @@ export class FaultyFiles implements FileSystem {
     realFileSystem.makeDirectory(path);
   }
 
-  list(path: string): Iterable<string> {
-    return realFileSystem.list(path);
+  *list(path: string): Iterable<string> {
+    for (const name of realFileSystem.list(path)) {
+      this.listed++;
+      yield name;
+    }
   }
 
   async syncDirectory(path: string): Promise<void> {

@@ -45,8 +45,10 @@ export class Peer {
     socket.on("close", () => this.#end("close"));
   }
 
-  static async connect(port: number): Promise<Peer> {
-    const socket = connectSocket({ port, host: "127.0.0.1", allowHalfOpen: true });
+  /** @param localAddress one of this machine's own, to be another host in the listener's eyes */
+  static async connect(port: number, localAddress?: string): Promise<Peer> {
+    const from = localAddress === undefined ? {} : { localAddress };
+    const socket = connectSocket({ port, host: "127.0.0.1", allowHalfOpen: true, ...from });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);

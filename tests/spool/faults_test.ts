@@ -163,6 +163,24 @@ Deno.test("slots that cannot be made are an error for who wants one, and come ba
     await spool.close();
   }));
 
+Deno.test("where only a few slots can be made, those serve: none of them is thrown away for the rest", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    for (let n = 0; n < 16; n++) await store(spool, ["a"], noise(10, n + 1));
+    await spool.settled();
+    // No more than four can be made at a time, half of which are let go for others.
+    let made = 0;
+    directory.files.fault = (operation, path) => {
+      if (operation === "syncDirectory") made = 0;
+      if (operation !== "open" || !path.endsWith(".part") || directory.files.exists(path)) {
+        return undefined;
+      }
+      return made++ < 4 ? undefined : systemError("EMFILE");
+    };
+    for (let n = 0; n < 40; n++) await store(spool, ["a"], noise(10, n + 100));
+    await spool.close();
+  }));
+
 Deno.test("below the minimum of free space nothing new is taken, and the reason names figure and key", () =>
   withSpool(async (directory) => {
     const spool = await directory.open(1000);
