@@ -26,6 +26,7 @@ import {
   type Session,
 } from "./outcome.ts";
 import { canTranscode } from "../transcode/syntaxes.ts";
+import type { TranscodeResult } from "../transcode/request.ts";
 import type { Transcoder } from "../transcode/transcoder.ts";
 
 /** Waiting instances looked at to plan an association's contexts. */
@@ -121,6 +122,7 @@ export class DicomDestination implements Destination {
 
   /** The data set as this context wants it; an outcome where it cannot be had. */
   async transcoded(
+    entry: Entry,
     instance: StoredInstance,
     context: AcceptedContext,
     signal: AbortSignal,
@@ -138,8 +140,7 @@ export class DicomDestination implements Destination {
         reason: `${sentence} cannot be converted to ${transferSyntaxName(to)}`,
       };
     }
-    const result = await this.#transcoder.transcode({
-      path: instance.path,
+    const job = {
       dataSetOffset: record.dataSetOffset,
       dataSetLength: record.dataSetLength,
       crc32: record.crc32,
@@ -147,7 +148,14 @@ export class DicomDestination implements Destination {
       sopInstanceUid: meta.sopInstanceUid,
       from,
       to,
-    }, signal);
+    };
+    let path: string;
+    let result: TranscodeResult;
+    do {
+      path = entry.path;
+      result = await this.#transcoder.transcode({ ...job, path }, signal);
+      // Another destination may have taken it meanwhile, and its name changed before the converter came to open it.
+    } while (result.kind === "impossible" && entry.waitsFor(this.name) && entry.path !== path);
     if (result.kind === "transcoded") return inMemory(result.dataSet);
     if (result.kind === "corrupt") {
       return { kind: "corrupt", reason: `${instance.path} does not match its checksum` };
@@ -247,7 +255,7 @@ class DicomSession implements Session {
       }
       let outcome: Outcome;
       try {
-        outcome = await this.#attempt(instance, signal);
+        outcome = await this.#attempt(entry, instance, signal);
       } finally {
         // Before the report: deleting a file that is open costs its closing the time.
         instance.close();
@@ -270,7 +278,11 @@ class DicomSession implements Session {
     return this.#user.association.abort("the forwarder is stopping");
   }
 
-  async #attempt(instance: StoredInstance, signal: AbortSignal): Promise<Outcome> {
+  async #attempt(
+    entry: Entry,
+    instance: StoredInstance,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const { association } = this.#user;
     const { sopClassUid, sopInstanceUid, transferSyntaxUid } = instance.meta;
     if (!this.#destination.callsItself(association, instance)) {
@@ -296,7 +308,12 @@ class DicomSession implements Session {
     }
     let dataSet: OutgoingDataSet = evenLength(instance);
     if (carriage.kind === "transcoded") {
-      const transcoded = await this.#destination.transcoded(instance, carriage.context, signal);
+      const transcoded = await this.#destination.transcoded(
+        entry,
+        instance,
+        carriage.context,
+        signal,
+      );
       if ("kind" in transcoded) return transcoded;
       dataSet = transcoded;
     }

@@ -156,7 +156,8 @@ export class DirectoryDestination implements Destination, Session {
           toSync.add(dirname(path));
           return this.#stored(path, "was there already", false);
         }
-        await this.#putThere(instance.path, path);
+        // Under the name it has now: another destination may have taken it since it was opened.
+        await this.#putThere(entry.path, path);
         toSync.add(dirname(path));
         return namesake === 1
           ? this.#stored(path, "stored", false)

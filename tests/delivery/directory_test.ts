@@ -383,3 +383,16 @@ function flipLastByte(path: string): void {
   bytes[bytes.length - 1]! ^= 1;
   Deno.writeFileSync(path, bytes);
 }
+
+Deno.test("an instance that another destination takes while it is being archived is archived all the same", () =>
+  withArchive(async (archive) => {
+    const entry = await store(archive.spool, ["pacs", "archive"]);
+    const session = await archive.destination.open();
+    const outcomes: Outcome[] = [];
+    const delivering = session.deliver([entry], (_, outcome) => outcomes.push(outcome), NEVER);
+    // Its file is open by now, under the name that this changes.
+    archive.spool.delivered(entry, "pacs");
+    await delivering;
+    assert.deepEqual(outcomes.map((one) => one.kind), ["delivered"]);
+    assert.equal(archive.files().size, 1);
+  }));

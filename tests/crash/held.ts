@@ -1,0 +1,83 @@
+/*
+ * What a spool holds, read from its files while no forwarder runs on it.
+ *
+ * Data sets are read and hashed by the tests' own reader. Of the program only the names and the examination of a slot are
+ * used: whether a slot counts is what the commit record says.
+ */
+
+import { basename, join } from "node:path";
+import { parseName } from "../../src/spool/entry_name.ts";
+import { realFileSystem } from "../../src/spool/file_system.ts";
+import { examineSlot } from "../../src/spool/recovery.ts";
+import { factsOf } from "../helpers/hashes.ts";
+import { contentsOf } from "../helpers/scratch.ts";
+
+export type Place = "slot" | "queue" | "failed" | "retry" | "corrupt";
+
+export interface Held {
+  readonly place: Place;
+  readonly path: string;
+  readonly sopInstanceUid: string;
+  readonly hash: string;
+  /** Undefined for all that the routes say: a slot, or a damaged file. */
+  readonly destinations: readonly string[] | undefined;
+}
+
+/** Files and folders of a spool that are no instances. */
+const FURNITURE = /^(LOCK|VERSION|health\.json|(incoming|failed|retry|corrupt|ledger|queue)\/)$/;
+
+/** All instances in a spool; files that are none are left out. */
+export function heldIn(spool: string): Held[] {
+  const held: Held[] = [];
+  for (const name of instanceFiles(spool)) {
+    const [folder, destination] = name.split("/");
+    const path = join(spool, name);
+    const parsed = parseName(basename(name));
+    switch (folder) {
+      case "incoming":
+        if (name.endsWith(".part") && Deno.statSync(path).size > 0) {
+          const { state } = examineSlot(realFileSystem, path);
+          if (state === "committed") held.push(heldAs("slot", path, undefined));
+        }
+        break;
+      case "queue":
+      case "retry":
+        if (parsed !== undefined) {
+          held.push(heldAs(folder, path, parsed.waiting.map((one) => one.destination)));
+        }
+        break;
+      case "failed":
+        if (parsed !== undefined) held.push(heldAs("failed", path, [destination!]));
+        break;
+      case "corrupt":
+        if (parsed !== undefined) held.push(heldAs("corrupt", path, undefined));
+        break;
+    }
+  }
+  return held;
+}
+
+function heldAs(place: Place, path: string, destinations: readonly string[] | undefined): Held {
+  // A damaged file may not even have a head that says whose it is.
+  if (place === "corrupt") return { place, path, sopInstanceUid: "", hash: "", destinations };
+  const { sopInstanceUid, hash } = factsOf(path);
+  return { place, path, sopInstanceUid, hash, destinations };
+}
+
+function instanceFiles(spool: string): string[] {
+  return contentsOf(spool).filter((name) => !name.endsWith("/") && !name.startsWith("ledger/"));
+}
+
+/** Everything in a spool that has nothing to do any more and should have nothing left: what is there is stray. */
+export function strayIn(spool: string): string[] {
+  return contentsOf(spool).filter((name) => {
+    if (name.startsWith("ledger/") || FURNITURE.test(name)) return false;
+    if (/^queue\/[0-9a-f]{2}\/$/.test(name)) return false;
+    return !/^failed\/[a-z0-9-]+\/$/.test(name);
+  });
+}
+
+/** True where nothing waits in the queue and no slot holds anything. */
+export function isDrained(spool: string): boolean {
+  return !contentsOf(spool).some((name) => name.startsWith("queue/") && name.endsWith(".dcm"));
+}

@@ -1,0 +1,19 @@
+/* Sudden death at random points, in short (CR-01). The long form is `deno task test:crash`. */
+
+import assert from "node:assert/strict";
+import { Scratch } from "../helpers/scratch.ts";
+import { killCampaign } from "./kill_campaign.ts";
+
+Deno.test("every instance answered Success reaches both destinations and the archive whole through 60 kills", async () => {
+  await using scratch = await Scratch.make();
+  const figures = await killCampaign({
+    folder: scratch.path,
+    kills: 60,
+    seed: 20260115,
+    longestMs: 500,
+    settleEvery: 20,
+  });
+  assert.ok(figures.acknowledged >= 600, JSON.stringify(figures));
+  // Otherwise the kills came when there was nothing to lose.
+  assert.ok(figures.withBacklog >= 50, JSON.stringify(figures));
+});
