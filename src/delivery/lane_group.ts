@@ -436,7 +436,7 @@ export class LaneGroup {
     if (kind === "interrupted") {
       // It may be this one instance that the destination cannot bear: whoever reads that it is down should know.
       const sop = entry.sopInstanceUid || entry.base;
-      const told = `${reason} (on instance ${sop}, attempt ${trouble.counts.interrupted} of it)`;
+      const told = `${reason} (on instance ${sop}, attempt ${counts.interrupted} of it)`;
       this.#setHealth(onInterrupted(this.#health, told, now, backOff, random()));
     } else if (kind === "outOfResources") {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
