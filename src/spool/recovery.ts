@@ -12,7 +12,7 @@ import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
 import { parseName } from "./entry_name.ts";
 import { listFailed } from "./failed.ts";
-import type { FileSystem } from "./file_system.ts";
+import { type FileSystem, readFully } from "./file_system.ts";
 import type { spoolPaths } from "./paths.ts";
 
 /** The names of all buckets of the queue, `00` to `ff`. */
@@ -76,7 +76,7 @@ export function examineSlot(files: FileSystem, path: string): SlotState {
   try {
     const buffer = new Uint8Array(256 * 1024);
     const head = buffer.subarray(0, 128);
-    const record = file.read(head) === 128 ? readCommitRecord(head) : undefined;
+    const record = readFully(file, head) === 128 ? readCommitRecord(head) : undefined;
     if (record === undefined) return { state: "uncommitted" };
     const wanted = record.dataSetOffset + record.dataSetLength;
     if (file.size() !== wanted) {

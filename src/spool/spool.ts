@@ -325,12 +325,16 @@ export class Spool implements IncomingOwner {
   }
 
   #setFileAside(path: string, base: string, reason: string): string {
-    const target = join(this.#paths.corrupt, `${base}.dcm`);
-    renameAway(this.#files, path, target);
+    const { corrupt } = this.#paths;
+    let name = base;
+    // One of that name may lie there from another destination's folder: neither takes the other's place.
+    for (let n = 2; this.#files.exists(join(corrupt, `${name}.dcm`)); n++) name = `${base}.${n}`;
+    const target = join(corrupt, `${name}.dcm`);
+    this.#files.rename(path, target);
     const when = new Date(this.#options.now()).toISOString();
     try {
       const note = JSON.stringify({ reason, when }, null, 2);
-      replaceTextFile(this.#files, join(this.#paths.corrupt, `${base}.json`), `${note}\n`);
+      replaceTextFile(this.#files, join(corrupt, `${name}.json`), `${note}\n`);
     } catch (error) {
       this.#options.report(`Cannot write the reason beside ${target}`, error);
     }

@@ -27,6 +27,8 @@ export class FaultyFiles implements FileSystem {
   /** Every operation, with its path. */
   readonly calls: { operation: Operation; path: string }[] = [];
   free: number | undefined = 1 << 30;
+  /** Bytes that one read gives at most. */
+  mostAtOnce = Infinity;
 
   #check(operation: Operation, path: string): void {
     this.calls.push({ operation, path });
@@ -51,11 +53,11 @@ export class FaultyFiles implements FileSystem {
       },
       read: (into) => {
         this.#check("read", path);
-        return file.read(into);
+        return file.read(into.subarray(0, this.mostAtOnce));
       },
       readLater: async (into) => {
         this.#check("read", path);
-        return await file.readLater(into);
+        return await file.readLater(into.subarray(0, this.mostAtOnce));
       },
       seek: (offset) => file.seek(offset),
       size: () => file.size(),
