@@ -27,7 +27,8 @@ export const ARCHIVE = "/srv/archive/images";
 
 /** What has been promised of an instance, by its SOP Instance UID. */
 export type Mark =
-  | { readonly what: "acked"; readonly uid: string }
+  /** Answered with Success; `base` is its name in the spool. */
+  | { readonly what: "acked"; readonly uid: string; readonly base: string }
   | { readonly what: "delivered" | "archived"; readonly uid: string; readonly destination: string }
   /** It was found damaged, or is said to have been. */
   | { readonly what: "set aside"; readonly uid: string };
@@ -101,7 +102,7 @@ export class World {
         incoming.write(bytes.subarray(at, at + 50_000));
       }
       const committed = await incoming.commit(hashStudy(study));
-      if (answered) this.files.mark({ what: "acked", uid });
+      if (answered) this.files.mark({ what: "acked", uid, base: committed.base });
       return committed;
     } catch (error) {
       incoming.discard();

@@ -123,9 +123,9 @@ export class SimFiles<M = never> implements FileSystem {
   rename(from: string, to: string): void {
     this.#check("rename", to);
     const source = this.#parent(from);
+    const { directory, name } = this.#parent(to);
     const inode = this.disk.entries(source.directory)!.get(source.name);
     if (inode === undefined) throw notFound(from);
-    const { directory, name } = this.#parent(to);
     if (this.disk.has(directory, name, inode)) return;
     this.#change({
       kind: "rename",
@@ -179,8 +179,13 @@ export class SimFiles<M = never> implements FileSystem {
   }
 
   list(path: string): Iterable<string> {
-    const inode = this.#find(path);
-    return inode === undefined ? [] : [...(this.disk.entries(inode)?.keys() ?? [])];
+    try {
+      const inode = this.#find(path);
+      return inode === undefined ? [] : [...(this.disk.entries(inode)?.keys() ?? [])];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotADirectory) return [];
+      throw error;
+    }
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -223,7 +228,9 @@ export class SimFiles<M = never> implements FileSystem {
     if (slash < 0) throw new Error(`Not an absolute path: ${path}`);
     const directory = this.#find(path.slice(0, slash) || "/");
     if (directory === undefined) return undefined;
-    const inode = this.disk.entries(directory)?.get(path.slice(slash + 1));
+    const entries = this.disk.entries(directory);
+    if (entries === undefined) throw systemError(Deno.errors.NotADirectory, "ENOTDIR", path);
+    const inode = entries.get(path.slice(slash + 1));
     if (inode !== undefined && this.disk.isDirectory(inode)) this.#known.set(path, inode);
     return inode;
   }
