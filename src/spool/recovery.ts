@@ -70,8 +70,11 @@ export function isSlotName(name: string): boolean {
   return /^\d+-\d+\.part$/.test(name);
 }
 
-/** Reads a slot through: the record, the length it says, and the CRC of the data set. */
-export function examineSlot(files: FileSystem, path: string): SlotState {
+/**
+ * Reads a slot through: the record, the length it says, and the CRC of the data set. What is found committed is on the
+ * disk afterwards: a program that was killed in its sync leaves bytes which are so far only in memory.
+ */
+export async function examineSlot(files: FileSystem, path: string): Promise<SlotState> {
   const file = files.open(path, "read");
   try {
     const buffer = new Uint8Array(256 * 1024);
@@ -88,8 +91,15 @@ export function examineSlot(files: FileSystem, path: string): SlotState {
     for (let got = file.read(buffer); got > 0; got = file.read(buffer)) {
       crc = crc32(buffer.subarray(0, got), crc);
     }
-    if (crc === record.crc32) return { state: "committed", record };
-    return { state: "damaged", record, problem: `${path} does not match its checksum` };
+    if (crc !== record.crc32) {
+      return { state: "damaged", record, problem: `${path} does not match its checksum` };
+    }
+    try {
+      await file.syncData();
+    } catch {
+      // Not every system syncs a file opened for reading, and what was answered has been synced before.
+    }
+    return { state: "committed", record };
   } finally {
     file.close();
   }

@@ -146,7 +146,7 @@ export class Spool implements IncomingOwner {
     path: string,
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry | undefined> {
-    const slot = examineSlot(this.#files, path);
+    const slot = await examineSlot(this.#files, path);
     if (slot.state === "uncommitted") {
       this.#remove(path);
       return undefined;

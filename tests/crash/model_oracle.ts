@@ -60,7 +60,7 @@ export async function judge(
     numberIsNew(files, spool, problems);
     return { problems, trace };
   } catch (error) {
-    problems.push(`The start throws ${error instanceof Error ? error.stack : error}`);
+    problems.push(`The start, or reading what it found, throws ${error}`);
     return { problems, trace: files.trace };
   }
 }

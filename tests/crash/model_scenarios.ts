@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { copyFile } from "../../src/spool/file_system.ts";
 import { systemError } from "../helpers/faulty_files.ts";
-import { type Scenario, SPOOL, type World } from "./model_world.ts";
+import { type Scenario, SPOOL, turns, type World } from "./model_world.ts";
 
 async function oneForTwo(world: World): Promise<void> {
   await world.receive("1.1", ["a", "b"]);
@@ -219,6 +219,19 @@ export const SCENARIOS: readonly Scenario[] = [
       const [entry] = world.entries;
       await world.fail(entry!, "b");
       await world.forward(entry!, "a");
+    },
+  },
+  {
+    name: "killed in the sync of an instance, which the next start takes and archives",
+    before: () => Promise.resolve(),
+    async run(world) {
+      world.files.hangs = true;
+      void world.commit("1.1", ["archive", "a"], { answered: false });
+      await turns();
+      world.files.hangs = false;
+      await world.start();
+      if (world.entries.length !== 1) throw new Error("Nothing was found in the slot");
+      await world.toArchive(world.entries);
     },
   },
   {

@@ -76,6 +76,13 @@ const MISTAKES: readonly Mistake[] = [
     problem: LOST,
   },
   {
+    what: "a start takes a slot without syncing it",
+    wrap: (files) => but(files, { open: (path, mode) => neverSynced(files.open(path, mode)) }),
+    scenario: "killed in the sync of an instance, which the next start takes and archives",
+    models: MODELS,
+    problem: /reported archived and is not|no valid commit record|not what was received/,
+  },
+  {
     what: "the names of slots are not synced",
     wrap: withoutDirectorySync((path) => path.endsWith("/incoming")),
     scenario: "more instances than slots were made at once, then a stop",

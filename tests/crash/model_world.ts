@@ -220,6 +220,11 @@ async function settle(world: World): Promise<void> {
   await world.spool.settled();
   for (let length = -1; length !== world.files.trace.length;) {
     length = world.files.trace.length;
-    for (let n = 0; n < 100; n++) await Promise.resolve();
+    await turns();
   }
+}
+
+/** Enough turns for whatever is under way to come as far as it can. */
+export async function turns(): Promise<void> {
+  for (let n = 0; n < 100; n++) await Promise.resolve();
 }

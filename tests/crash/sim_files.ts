@@ -42,6 +42,8 @@ export type TraceOperation<M> =
 export class SimFiles<M = never> implements FileSystem {
   /** Asked before an operation; an error is thrown instead of doing it. */
   fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Where true, the sync of a file does not end: for a program that is killed in it. */
+  hangs = false;
   trace: TraceOperation<M>[] = [];
   readonly disk: Disk;
   /** Directories are never removed nor renamed by the program: a path once found stays found. */
@@ -107,7 +109,7 @@ export class SimFiles<M = never> implements FileSystem {
       size: () => this.disk.content(inode).length,
       syncData: async () => {
         const since = this.trace.length;
-        await turn();
+        await (this.hangs ? new Promise<never>(() => {}) : turn());
         try {
           this.#check("syncData", path);
         } catch (error) {
