@@ -19,18 +19,24 @@ import {
   seededRandom,
 } from "./crash_states.ts";
 import { judge } from "./model_oracle.ts";
+import { randomScenario } from "./model_random.ts";
 import { SCENARIOS } from "./model_scenarios.ts";
 import { type Mark, record, type Scenario, type WorldRecording, type Wrap } from "./model_world.ts";
 
 /** Of the states at one moment under one model, so many at most. */
 export const MOST_AT_ONE_POINT = 4096;
 
+/** States visited of each run put together at random. */
+export const STATES_OF_RANDOM_RUN = 60;
+
 /** One start in so many is cut, too. */
 const CUT_STARTS = 8;
 
 export interface ModelOptions {
-  /** States to visit, about; shared out evenly among the scenarios. */
+  /** States to visit, about; shared out evenly among the scenarios, but for those of random runs. */
   readonly states: number;
+  /** Runs put together at random, beside the scenarios. */
+  readonly randomRuns?: number;
   readonly seed: number;
   readonly scenarios?: readonly Scenario[];
   readonly models?: readonly Model[];
@@ -50,20 +56,23 @@ export interface ModelFigures {
 }
 
 export async function runModelCampaign(options: ModelOptions): Promise<ModelFigures> {
-  const { scenarios = SCENARIOS, progress = () => {} } = options;
-  const figures: ModelFigures = {
-    states: 0,
-    afterTwoCuts: 0,
-    problems: new Map(),
+  const { scenarios = SCENARIOS, randomRuns = 0, seed, progress = () => {} } = options;
+  const figures: ModelFigures = { states: 0, afterTwoCuts: 0, problems: new Map() };
+  const visit = async (scenario: Scenario, states: number, scenarioNumber: number) => {
+    const recording = await record(scenario, options.wrap);
+    const random = seededRandom(seed * 1000 + scenarioNumber);
+    await new Visit(recording, options, figures, random).all(states);
   };
+  const forScenarios = options.states - randomRuns * STATES_OF_RANDOM_RUN;
   let scenarioNumber = 0;
   for (const scenario of scenarios) {
-    const recording = await record(scenario, options.wrap);
-    const left = options.states - figures.states;
-    const share = left / (scenarios.length - scenarioNumber);
     const before = figures.states;
-    await new Visit(recording, options, figures, scenarioNumber++).all(share);
+    await visit(scenario, forScenarios / scenarios.length, scenarioNumber++);
     progress(`${figures.states - before} states: ${scenario.name}`);
+  }
+  for (let run = 1; run <= randomRuns; run++) {
+    await visit(randomScenario(seed * 1_000_000 + run), STATES_OF_RANDOM_RUN, run);
+    if (run % 100 === 0) progress(`${figures.states} states after ${run} random runs`);
   }
   return figures;
 }
@@ -81,12 +90,12 @@ class Visit {
     recording: WorldRecording,
     options: ModelOptions,
     figures: ModelFigures,
-    scenarioNumber: number,
+    random: Random,
   ) {
     this.#recording = recording;
     this.#options = options;
     this.#figures = figures;
-    this.#random = seededRandom(options.seed * 1000 + scenarioNumber);
+    this.#random = random;
   }
 
   /** Visits points in rounds of growing caps, so that a small number of states is spread over all of them. */
@@ -176,8 +185,10 @@ if (import.meta.main) {
   const print = (line: string) => console.log(line);
   const began = performance.now();
   const seed = option("seed", 1);
+  const states = option("states", 500_000);
   const figures = await runModelCampaign({
-    states: option("states", 500_000),
+    states,
+    randomRuns: Math.floor(states / 2 / STATES_OF_RANDOM_RUN),
     seed,
     progress: print,
   });

@@ -124,7 +124,7 @@ class Found {
     const setAside = new Set<string>();
     for (const mark of marks) {
       if (mark.what === "set aside") setAside.add(mark.uid);
-      if (mark.what !== "delivered" && mark.what !== "archived") continue;
+      if (mark.what === "acked" || mark.what === "set aside") continue;
       done.add(`${mark.uid} ${mark.destination}`);
       if (mark.what === "archived") this.#compareArchived(mark.uid);
     }

@@ -7,18 +7,19 @@ import assert from "node:assert/strict";
 import type { FileSystem, SpoolFile } from "../../src/spool/file_system.ts";
 import { marksBefore, type Model, MODELS } from "./crash_states.ts";
 import { runModelCampaign } from "./model_campaign.ts";
+import { randomScenario } from "./model_random.ts";
 import { SCENARIOS } from "./model_scenarios.ts";
 import { record, type Scenario, type Wrap } from "./model_world.ts";
 
 Deno.test("after 10,000 power cuts the program starts and nothing promised is missing, nothing partial is there", async () => {
-  const figures = await runModelCampaign({ states: 10_000, seed: 1 });
+  const figures = await runModelCampaign({ states: 11_000, randomRuns: 60, seed: 1 });
   assert.deepEqual([...figures.problems], []);
-  assert.ok(figures.states >= 9_500, `${figures.states} states`);
+  assert.ok(figures.states >= 10_000, `${figures.states} states`);
   assert.ok(figures.afterTwoCuts >= 500, `${figures.afterTwoCuts} after two power cuts`);
 });
 
 Deno.test("a recording is the same each time, so that what is found can be found again", async () => {
-  for (const scenario of SCENARIOS) {
+  for (const scenario of [...SCENARIOS, randomScenario(1), randomScenario(2)]) {
     const [one, other] = [await record(scenario), await record(scenario)];
     assert.deepEqual(one.trace, other.trace, scenario.name);
     assert.ok(one.promised.length + marksBefore(one.trace, one.trace.length).length > 0);
@@ -187,3 +188,11 @@ for (const { what, wrap, scenario, models, problem } of MISTAKES) {
     });
   }
 }
+
+Deno.test("runs put together at random find a step done wrong, too", async () => {
+  const wrap = withoutDirectorySync((path) => path.includes("/failed/"));
+  const options = { states: 6000, scenarios: [], randomRuns: 100, seed: 1, wrap };
+  const figures = await runModelCampaign({ ...options, firstOnly: true });
+  const problems = [...figures.problems.keys()];
+  assert.ok(problems.some((one) => LOST.test(one)), problems.join("\n") || "nothing");
+});

@@ -29,7 +29,12 @@ export const ARCHIVE = "/srv/archive/images";
 export type Mark =
   /** Answered with Success; `base` is its name in the spool. */
   | { readonly what: "acked"; readonly uid: string; readonly base: string }
-  | { readonly what: "delivered" | "archived"; readonly uid: string; readonly destination: string }
+  /** A destination has it, or a person did not want it there. */
+  | {
+    readonly what: "delivered" | "archived" | "removed";
+    readonly uid: string;
+    readonly destination: string;
+  }
   /** It was found damaged, or is said to have been. */
   | { readonly what: "set aside"; readonly uid: string };
 
@@ -64,6 +69,7 @@ export type Wrap = (files: SimFiles<Mark>) => FileSystem;
 export class World {
   readonly files = new SimFiles<Mark>();
   readonly known = new Map<string, Known>();
+  readonly #uids = new Map<string, string>();
   readonly #as: FileSystem;
   time = 1_763_900_000_000;
   spool!: Spool;
@@ -102,12 +108,18 @@ export class World {
         incoming.write(bytes.subarray(at, at + 50_000));
       }
       const committed = await incoming.commit(hashStudy(study));
+      this.#uids.set(committed.base, uid);
       if (answered) this.files.mark({ what: "acked", uid, base: committed.base });
       return committed;
     } catch (error) {
       incoming.discard();
       throw error;
     }
+  }
+
+  /** Which instance it is that the spool calls by this name. */
+  uidOf(base: string): string | undefined {
+    return this.#uids.get(base);
   }
 
   /** Receives, answers, and puts into the queue. */
