@@ -456,7 +456,8 @@ export class Spool implements IncomingOwner {
       renameAway(this.#files, entry.path, target);
       entry.path = target;
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
+      // Where the file is there, it is the target's folder that somebody took away.
+      if (error instanceof Deno.errors.NotFound && !this.#files.exists(entry.path)) return false;
       // The entry stays under its old name, which says at worst that more is to do than is.
       this.#options.report(`Cannot rename ${entry.path} to ${target}`, error);
     }

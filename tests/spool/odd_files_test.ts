@@ -149,3 +149,19 @@ Deno.test("of two damaged files of one name neither takes the other's place in c
     assert.equal(Deno.readFileSync(join(corrupt, `${entry.base}.dcm`))[139], 0x62);
     await spool.close();
   }));
+
+Deno.test("where a folder of the queue was taken away, an instance is delivered from where it lies, to every destination", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const committed = await commit(spool);
+    Deno.removeSync(join(directory.path, "queue", committed.bucket));
+    const entry = spool.enqueue(committed, ["a", "b"]);
+    assert.match(directory.reports.join("\n"), /Cannot rename/);
+    spool.delivered(entry, "a");
+    assert.ok(entry.waitsFor("b"), "the other one still gets it");
+    spool.openEntry(entry, true)!.close();
+    await spool.close();
+    const { spool: again, entries } = await directory.start(["a", "b"]);
+    assert.deepEqual(entries.map((one) => one.base), [entry.base]);
+    await again.close();
+  }));
