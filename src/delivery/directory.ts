@@ -150,7 +150,7 @@ export class DirectoryDestination implements Destination, Session {
       this.#makeDirectory(dirname(target));
       for (let namesake = 1; namesake <= MOST_NAMESAKES; namesake++) {
         const path = namesake === 1 ? target : target.replace(/\.dcm$/, `~${namesake}.dcm`);
-        if (!this.#files.exists(path) && await this.#putThere(entry, instance.path, path)) {
+        if (!this.#files.exists(path) && await this.#putThere(entry, path)) {
           toSync.add(dirname(path));
           return namesake === 1
             ? this.#stored(path, "stored", false)
@@ -214,7 +214,9 @@ export class DirectoryDestination implements Destination, Session {
   }
 
   /** False where somebody else took the name meanwhile. */
-  async #putThere(entry: Entry, from: string, to: string): Promise<boolean> {
+  async #putThere(entry: Entry, to: string): Promise<boolean> {
+    // Under the name it has now: another destination may have taken it since it was opened.
+    const from = entry.path;
     if (this.#links) {
       try {
         this.#files.link(from, to);
