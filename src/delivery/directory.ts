@@ -150,18 +150,16 @@ export class DirectoryDestination implements Destination, Session {
       this.#makeDirectory(dirname(target));
       for (let namesake = 1; namesake <= MOST_NAMESAKES; namesake++) {
         const path = namesake === 1 ? target : target.replace(/\.dcm$/, `~${namesake}.dcm`);
-        if (this.#files.exists(path)) {
-          if (!await this.#isSame(instance, path)) continue;
-          // Its name may not be on the disk yet: an earlier attempt may have ended before the sync.
+        if (!this.#files.exists(path) && await this.#putThere(entry, path)) {
           toSync.add(dirname(path));
-          return this.#stored(path, "was there already", false);
+          return namesake === 1
+            ? this.#stored(path, "stored", false)
+            : this.#stored(path, "stored beside another instance of the same UID", true);
         }
-        // Under the name it has now: another destination may have taken it since it was opened.
-        await this.#putThere(entry.path, path);
+        if (!await this.#isSame(instance, path)) continue;
+        // Its name may not be on the disk yet: an earlier attempt may have ended before the sync.
         toSync.add(dirname(path));
-        return namesake === 1
-          ? this.#stored(path, "stored", false)
-          : this.#stored(path, "stored beside another instance of the same UID", true);
+        return this.#stored(path, "was there already", false);
       }
       const name = this.#tellPaths ? target : "this one's";
       return {
@@ -215,21 +213,31 @@ export class DirectoryDestination implements Destination, Session {
     for (const directory of all) this.#durable.add(directory);
   }
 
-  async #putThere(from: string, to: string): Promise<void> {
+  /** False where somebody else took the name meanwhile. */
+  async #putThere(entry: Entry, to: string): Promise<boolean> {
+    // Under the name it has now: another destination may have taken it since it was opened.
+    const from = entry.path;
     if (this.#links) {
       try {
         this.#files.link(from, to);
         // One file under two names: whoever writes into the archived one would damage the one that waits.
         this.#files.protect(to);
-        return;
+        return true;
       } catch (error) {
+        if (error instanceof Deno.errors.AlreadyExists) return false;
         if (!cannotLink(error)) throw error;
         this.#links = false;
       }
     }
-    const part = `${to}.part`;
+    // A name of its own: another destination, or another forwarder, may be copying to the same place.
+    const part = `${to}.${this.name}-${entry.base}.part`;
     await copyFile(this.#files, from, part);
+    if (this.#files.exists(to)) {
+      this.#files.remove(part);
+      return false;
+    }
     this.#files.rename(part, to);
+    return true;
   }
 
   #stored(path: string, answer: string, warning: boolean): Outcome {

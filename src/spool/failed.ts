@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { type EntryIdentity, parseName } from "./entry_name.ts";
-import type { FileSystem } from "./file_system.ts";
+import { type FileSystem, readFully } from "./file_system.ts";
 
 /** Why an instance lies in `failed/`. */
 export interface FailureReason {
@@ -59,7 +59,7 @@ function readReason(files: FileSystem, path: string): FailureReason | undefined 
   const file = files.open(path, "read");
   try {
     const bytes = new Uint8Array(16 * 1024);
-    const read = file.read(bytes);
+    const read = readFully(file, bytes);
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, read)));
     return isReason(value) ? value : undefined;
   } catch (error) {

@@ -185,6 +185,13 @@ export async function syncAbove(files: FileSystem, directory: string): Promise<v
   }
 }
 
+/** Reads until `into` is full or the file ends: a read may give less than there is. The number of bytes. */
+export function readFully(file: SpoolFile, into: Uint8Array): number {
+  let at = 0;
+  for (let got = -1; got !== 0 && at < into.length; at += got) got = file.read(into.subarray(at));
+  return at;
+}
+
 /** Copies a file and waits until the copy's data is on the disk. A file of the target's name is replaced. */
 export async function copyFile(files: FileSystem, from: string, to: string): Promise<void> {
   if (files.exists(to)) files.remove(to);

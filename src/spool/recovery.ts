@@ -12,7 +12,7 @@ import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
 import { parseName } from "./entry_name.ts";
 import { listFailed } from "./failed.ts";
-import type { FileSystem } from "./file_system.ts";
+import { type FileSystem, readFully } from "./file_system.ts";
 import type { spoolPaths } from "./paths.ts";
 
 /** The names of all buckets of the queue, `00` to `ff`. */
@@ -70,13 +70,16 @@ export function isSlotName(name: string): boolean {
   return /^\d+-\d+\.part$/.test(name);
 }
 
-/** Reads a slot through: the record, the length it says, and the CRC of the data set. */
-export function examineSlot(files: FileSystem, path: string): SlotState {
+/**
+ * Reads a slot through: the record, the length it says, and the CRC of the data set. What is found committed is on the
+ * disk afterwards: a program that was killed in its sync leaves bytes which are so far only in memory.
+ */
+export async function examineSlot(files: FileSystem, path: string): Promise<SlotState> {
   const file = files.open(path, "read");
   try {
     const buffer = new Uint8Array(256 * 1024);
     const head = buffer.subarray(0, 128);
-    const record = file.read(head) === 128 ? readCommitRecord(head) : undefined;
+    const record = readFully(file, head) === 128 ? readCommitRecord(head) : undefined;
     if (record === undefined) return { state: "uncommitted" };
     const wanted = record.dataSetOffset + record.dataSetLength;
     if (file.size() !== wanted) {
@@ -88,8 +91,15 @@ export function examineSlot(files: FileSystem, path: string): SlotState {
     for (let got = file.read(buffer); got > 0; got = file.read(buffer)) {
       crc = crc32(buffer.subarray(0, got), crc);
     }
-    if (crc === record.crc32) return { state: "committed", record };
-    return { state: "damaged", record, problem: `${path} does not match its checksum` };
+    if (crc !== record.crc32) {
+      return { state: "damaged", record, problem: `${path} does not match its checksum` };
+    }
+    try {
+      await file.syncData();
+    } catch {
+      // Not every system syncs a file opened for reading, and what was answered has been synced before.
+    }
+    return { state: "committed", record };
   } finally {
     file.close();
   }

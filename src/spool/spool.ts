@@ -26,6 +26,7 @@ import {
   replaceTextFile,
   secondName,
 } from "./file_system.ts";
+import { FreeSpace } from "./free_space.ts";
 import {
   type Committed,
   IncomingInstance,
@@ -39,9 +40,6 @@ import { examineSlot, highestAside, isSlotName, listQueue } from "./recovery.ts"
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError } from "./version.ts";
-
-/** Free space is asked for at most so often, in ms. */
-const FREE_SPACE_AGE_MS = 250;
 
 /** Idle write buffers kept for the next instance. */
 const SPARE_BUFFERS = 8;
@@ -62,11 +60,10 @@ export class Spool implements IncomingOwner {
   readonly #paths: ReturnType<typeof spoolPaths>;
   readonly #files: FileSystem;
   readonly #slots: Slots;
+  readonly #freeSpace: FreeSpace;
   #sequence = 0;
   /** Why nothing new is taken, where a sync failed. */
   #broken: string | undefined;
-  #freeBytes: number | undefined;
-  #freeBytesAt = -Infinity;
   #buffers: Uint8Array[] = [];
   /** Files to remove that could not be removed so far: delivered, or never committed. */
   readonly #leftovers = new Set<string>();
@@ -77,6 +74,7 @@ export class Spool implements IncomingOwner {
     this.#options = options;
     this.#files = options.files;
     this.#paths = spoolPaths(options.directory);
+    this.#freeSpace = new FreeSpace(options.files, options.directory, options.now);
     this.#slots = new Slots(options.files, this.#paths.incoming, String(options.now()));
   }
 
@@ -146,7 +144,7 @@ export class Spool implements IncomingOwner {
     path: string,
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry | undefined> {
-    const slot = examineSlot(this.#files, path);
+    const slot = await examineSlot(this.#files, path);
     if (slot.state === "uncommitted") {
       this.#remove(path);
       return undefined;
@@ -199,15 +197,9 @@ export class Spool implements IncomingOwner {
   /** Why nothing new can be taken now, in one sentence; undefined where there is room. */
   refusesNew(): string | undefined {
     if (this.#broken !== undefined) return this.#broken;
-    const now = this.#options.now();
-    if (Math.abs(now - this.#freeBytesAt) >= FREE_SPACE_AGE_MS) {
-      this.#freeBytes = this.#files.freeBytes(this.#options.directory);
-      this.#freeBytesAt = now;
-    }
-    if (this.#freeBytes === undefined || this.#freeBytes >= this.#options.minimumFreeSpace) {
-      return undefined;
-    }
-    return `only ${this.#freeBytes} bytes are free where the spool is, minimum_free_space is ${this.#options.minimumFreeSpace}`;
+    const free = this.#freeSpace.bytes();
+    if (free === undefined || free >= this.#options.minimumFreeSpace) return undefined;
+    return `only ${free} bytes are free where the spool is, minimum_free_space is ${this.#options.minimumFreeSpace}`;
   }
 
   /** A slot for the next instance. Throws what the file system throws. */
@@ -325,12 +317,16 @@ export class Spool implements IncomingOwner {
   }
 
   #setFileAside(path: string, base: string, reason: string): string {
-    const target = join(this.#paths.corrupt, `${base}.dcm`);
-    renameAway(this.#files, path, target);
+    const { corrupt } = this.#paths;
+    let name = base;
+    // One of that name may lie there from another destination's folder: neither takes the other's place.
+    for (let n = 2; this.#files.exists(join(corrupt, `${name}.dcm`)); n++) name = `${base}.${n}`;
+    const target = join(corrupt, `${name}.dcm`);
+    this.#files.rename(path, target);
     const when = new Date(this.#options.now()).toISOString();
     try {
       const note = JSON.stringify({ reason, when }, null, 2);
-      replaceTextFile(this.#files, join(this.#paths.corrupt, `${base}.json`), `${note}\n`);
+      replaceTextFile(this.#files, join(corrupt, `${name}.json`), `${note}\n`);
     } catch (error) {
       this.#options.report(`Cannot write the reason beside ${target}`, error);
     }
@@ -452,7 +448,8 @@ export class Spool implements IncomingOwner {
       renameAway(this.#files, entry.path, target);
       entry.path = target;
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
+      // Where the file is there, it is the target's folder that somebody took away.
+      if (error instanceof Deno.errors.NotFound && !this.#files.exists(entry.path)) return false;
       // The entry stays under its old name, which says at worst that more is to do than is.
       this.#options.report(`Cannot rename ${entry.path} to ${target}`, error);
     }

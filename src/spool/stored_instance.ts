@@ -9,7 +9,7 @@ import { crc32 } from "node:zlib";
 import { type FileMeta, Part10Error, PREAMBLE_LENGTH, readFileMeta } from "../dicom/part10.ts";
 import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { HeaderReader } from "../dicom/header.ts";
-import type { FileSystem, SpoolFile } from "./file_system.ts";
+import { type FileSystem, readFully, type SpoolFile } from "./file_system.ts";
 
 /** A stored file is not what was committed. */
 export class CorruptError extends Error {
@@ -56,7 +56,7 @@ export class StoredInstance {
     const file = files.open(path, "read");
     try {
       const head = new Uint8Array(HEAD_LENGTH);
-      const length = file.read(head);
+      const length = readFully(file, head);
       const record = length < PREAMBLE_LENGTH ? undefined : readCommitRecord(head);
       if (record === undefined) throw new CorruptError(`${path} has no valid commit record`);
       const size = file.size();

@@ -2,7 +2,7 @@
  * The spool's version: a program never touches a spool whose files mean something else than it thinks.
  */
 
-import type { FileSystem } from "./file_system.ts";
+import { type FileSystem, readFully } from "./file_system.ts";
 
 const VERSION = "1";
 
@@ -50,7 +50,7 @@ function readShort(files: FileSystem, path: string): string {
   try {
     const bytes = new Uint8Array(64);
     // Zeros are, like an empty file, what a crash can leave of one whose text was not synced.
-    return new TextDecoder().decode(bytes.subarray(0, file.read(bytes))).replaceAll("\0", "")
+    return new TextDecoder().decode(bytes.subarray(0, readFully(file, bytes))).replaceAll("\0", "")
       .trim();
   } finally {
     file.close();

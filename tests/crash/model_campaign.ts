@@ -7,6 +7,7 @@
  * exits with 1 where anything does not hold.
  */
 
+import { createHash } from "node:crypto";
 import { Disk } from "./sim_disk.ts";
 import {
   crashPoints,
@@ -18,18 +19,24 @@ import {
   seededRandom,
 } from "./crash_states.ts";
 import { judge } from "./model_oracle.ts";
+import { randomScenario } from "./model_random.ts";
 import { SCENARIOS } from "./model_scenarios.ts";
 import { type Mark, record, type Scenario, type WorldRecording, type Wrap } from "./model_world.ts";
 
 /** Of the states at one moment under one model, so many at most. */
 export const MOST_AT_ONE_POINT = 4096;
 
+/** States visited of each run put together at random. */
+export const STATES_OF_RANDOM_RUN = 60;
+
 /** One start in so many is cut, too. */
 const CUT_STARTS = 8;
 
 export interface ModelOptions {
-  /** States to visit, about; shared out evenly among the scenarios. */
+  /** States to visit, about; shared out evenly among the scenarios, but for those of random runs. */
   readonly states: number;
+  /** Runs put together at random, beside the scenarios. */
+  readonly randomRuns?: number;
   readonly seed: number;
   readonly scenarios?: readonly Scenario[];
   readonly models?: readonly Model[];
@@ -44,30 +51,28 @@ export interface ModelFigures {
   states: number;
   /** Of those, after a power cut during the start after a power cut. */
   afterTwoCuts: number;
-  points: number;
-  /** Moments of which not every state was visited. */
-  sampledPoints: number;
   /** What does not hold, with the first place where it showed and the number of them. */
   readonly problems: Map<string, { readonly first: string; count: number }>;
 }
 
 export async function runModelCampaign(options: ModelOptions): Promise<ModelFigures> {
-  const { scenarios = SCENARIOS, progress = () => {} } = options;
-  const figures: ModelFigures = {
-    states: 0,
-    afterTwoCuts: 0,
-    points: 0,
-    sampledPoints: 0,
-    problems: new Map(),
+  const { scenarios = SCENARIOS, randomRuns = 0, seed, progress = () => {} } = options;
+  const figures: ModelFigures = { states: 0, afterTwoCuts: 0, problems: new Map() };
+  const visit = async (scenario: Scenario, states: number, scenarioNumber: number) => {
+    const recording = await record(scenario, options.wrap);
+    const random = seededRandom(seed * 1000 + scenarioNumber);
+    await new Visit(recording, options, figures, random).all(states);
   };
+  const forScenarios = options.states - randomRuns * STATES_OF_RANDOM_RUN;
   let scenarioNumber = 0;
   for (const scenario of scenarios) {
-    const recording = await record(scenario, options.wrap);
-    const left = options.states - figures.states;
-    const share = left / (scenarios.length - scenarioNumber);
     const before = figures.states;
-    await new Visit(recording, options, figures, scenarioNumber++).all(share);
+    await visit(scenario, forScenarios / scenarios.length, scenarioNumber++);
     progress(`${figures.states - before} states: ${scenario.name}`);
+  }
+  for (let run = 1; run <= randomRuns; run++) {
+    await visit(randomScenario(seed * 1_000_000 + run), STATES_OF_RANDOM_RUN, run);
+    if (run % 100 === 0) progress(`${figures.states} states after ${run} random runs`);
   }
   return figures;
 }
@@ -85,12 +90,12 @@ class Visit {
     recording: WorldRecording,
     options: ModelOptions,
     figures: ModelFigures,
-    scenarioNumber: number,
+    random: Random,
   ) {
     this.#recording = recording;
     this.#options = options;
     this.#figures = figures;
-    this.#random = seededRandom(options.seed * 1000 + scenarioNumber);
+    this.#random = random;
   }
 
   /** Visits points in rounds of growing caps, so that a small number of states is spread over all of them. */
@@ -99,23 +104,20 @@ class Visit {
     const points = crashPoints(this.#recording);
     const figures = this.#figures;
     const until = figures.states + states;
-    for (let cap = 8; cap <= MOST_AT_ONE_POINT; cap *= 8) {
-      let sampled = 0;
+    for (let cap = 8;; cap = Math.min(8 * cap, MOST_AT_ONE_POINT)) {
+      const before = figures.states;
       for (const point of shuffled(points, this.#random)) {
         const { promised, trace } = this.#recording;
         const marks = [...promised, ...marksBefore(trace, point)];
         for (const model of models) {
-          let yielded = 0;
           for (const disk of crashStates(this.#recording, point, model, cap, this.#random)) {
-            yielded++;
             await this.#visit(disk, marks, `${model}, cut before operation ${point}`);
             if (this.#options.firstOnly && figures.problems.size > 0) return;
             if (figures.states >= until) return;
           }
-          if (yielded === cap) sampled++;
         }
       }
-      if (sampled === 0) break;
+      if (cap === MOST_AT_ONE_POINT && figures.states === before) return;
     }
   }
 
@@ -141,7 +143,7 @@ class Visit {
       this.#contents.set(bytes, known);
       return known;
     });
-    const key = `${marks.length}\n${print}`;
+    const key = createHash("sha1").update(`${marks.length}\n${print}`).digest("base64");
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
     return true;
@@ -150,7 +152,9 @@ class Visit {
   async #judge(disk: Disk, marks: readonly Mark[], where: string) {
     this.#figures.states++;
     const { known, began, name } = this.#recording;
-    const { problems, trace } = await judge(disk, known, marks, began);
+    // Every second start goes on to put back what can be.
+    const configured = this.#figures.states % 2 === 0 ? ["a", "b", "archive"] : [];
+    const { problems, trace } = await judge(disk, known, marks, began, configured);
     for (const problem of problems) {
       const key = `${name}: ${problem}`;
       const found = this.#figures.problems.get(key) ?? { first: where, count: 0 };
@@ -181,8 +185,10 @@ if (import.meta.main) {
   const print = (line: string) => console.log(line);
   const began = performance.now();
   const seed = option("seed", 1);
+  const states = option("states", 500_000);
   const figures = await runModelCampaign({
-    states: option("states", 500_000),
+    states,
+    randomRuns: Math.floor(states / 2 / STATES_OF_RANDOM_RUN),
     seed,
     progress: print,
   });

@@ -6,11 +6,10 @@
  * the bytes, for each instance and each destination.
  */
 
-import { crc32 } from "node:zlib";
 import { join } from "node:path";
 import type { Entry } from "../../src/spool/entry.ts";
 import { parseName } from "../../src/spool/entry_name.ts";
-import { listFailed } from "../../src/spool/failed.ts";
+import { listFailed, UNROUTED } from "../../src/spool/failed.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { StoredInstance } from "../../src/spool/stored_instance.ts";
@@ -25,12 +24,17 @@ export interface Verdict {
   readonly trace: readonly TraceOperation<Mark>[];
 }
 
-/** Starts the program on a disk and compares what it finds with what was promised. */
+/**
+ * Starts the program on a disk and compares what it finds with what was promised.
+ *
+ * @param configured destinations whose failed instances the start puts back, as it does what lies in `retry/`
+ */
 export async function judge(
   disk: Disk,
   known: ReadonlyMap<string, Known>,
   marks: readonly Mark[],
   now: number,
+  configured: readonly string[],
 ): Promise<Verdict> {
   const files = new SimFiles<Mark>(disk);
   const problems: string[] = [];
@@ -42,6 +46,11 @@ export async function judge(
       }
     });
     const entries = await spool.recover((instance) => routeOf(known, instance));
+    if (configured.length > 0) {
+      entries.push(...spool.restoreConfigured(new Set(configured)));
+      const reroute = (instance: StoredInstance) => routeOf(known, instance);
+      entries.push(...await spool.adoptRetries(reroute, UNROUTED));
+    }
     // It runs on while the rest is looked at.
     const trace = files.trace.slice();
     const found = new Found(files, known, problems);
@@ -51,7 +60,7 @@ export async function judge(
     numberIsNew(files, spool, problems);
     return { problems, trace };
   } catch (error) {
-    problems.push(`The start throws ${error instanceof Error ? error.stack : error}`);
+    problems.push(`The start, or reading what it found, throws ${error}`);
     return { problems, trace: files.trace };
   }
 }
@@ -62,6 +71,7 @@ class Found {
   readonly #problems: string[];
   /** UID and destination of what still is to be, or can be, delivered. */
   readonly #kept = new Set<string>();
+  /** Names without destinations of what lies in `corrupt/`. */
   readonly #corrupt = new Set<string>();
 
   constructor(files: SimFiles<Mark>, known: ReadonlyMap<string, Known>, problems: string[]) {
@@ -91,10 +101,8 @@ class Found {
       await this.#take(instance, waiting.map((one) => one.destination));
     }
     for (const name of this.#files.list(corrupt)) {
-      const crc = parseName(name)?.identity.crc32;
-      for (const { uid, bytes } of this.#known.values()) {
-        if (crc === crc32(bytes)) this.#corrupt.add(uid);
-      }
+      const base = parseName(name)?.base;
+      if (base !== undefined) this.#corrupt.add(base);
     }
   }
 
@@ -116,14 +124,14 @@ class Found {
     const setAside = new Set<string>();
     for (const mark of marks) {
       if (mark.what === "set aside") setAside.add(mark.uid);
-      if (mark.what !== "delivered" && mark.what !== "archived") continue;
+      if (mark.what === "acked" || mark.what === "set aside") continue;
       done.add(`${mark.uid} ${mark.destination}`);
       if (mark.what === "archived") this.#compareArchived(mark.uid);
     }
     for (const mark of marks) {
       if (mark.what !== "acked") continue;
-      const { uid } = mark;
-      if (this.#corrupt.has(uid)) {
+      const { uid, base } = mark;
+      if (this.#corrupt.has(base)) {
         if (setAside.has(uid)) continue;
         this.#problems.push(`${uid} was answered with Success and lies in corrupt/`);
       }

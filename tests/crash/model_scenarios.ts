@@ -3,11 +3,39 @@
  * most of its states can be visited.
  */
 
+import { join } from "node:path";
+import { copyFile } from "../../src/spool/file_system.ts";
 import { systemError } from "../helpers/faulty_files.ts";
-import type { Scenario, World } from "./model_world.ts";
+import { type Scenario, SPOOL, turns, type World } from "./model_world.ts";
 
 async function oneForTwo(world: World): Promise<void> {
   await world.receive("1.1", ["a", "b"]);
+}
+
+/** What a cut leaves between the two steps of giving up for one of two, or a rename of which both names came back. */
+function alsoFailed(how: "link" | "copy") {
+  return async (world: World) => {
+    const entry = await world.receive("1.1", ["a", "b"]);
+    const failed = join(SPOOL, "failed", "b");
+    world.files.makeDirectory(failed);
+    const name = join(failed, `${entry.base}.dcm`);
+    if (how === "link") world.files.link(entry.path, name);
+    else await copyFile(world.files, entry.path, name);
+  };
+}
+
+/** The same instance twice in the queue, once for both destinations and once for one of them. */
+async function servedTwice(world: World): Promise<void> {
+  await world.start();
+  await world.retryAll();
+  const [both, one] = world.entries;
+  await world.forward(both!, "a");
+  world.spool.countTry(one!, "b");
+  await world.fail(one!, "b");
+  await world.retryAll();
+  for (const entry of world.entries) {
+    if (entry.waitsFor("b")) await world.forward(entry, "b");
+  }
 }
 
 /** Runs a step that is to fail. */
@@ -194,6 +222,19 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "killed in the sync of an instance, which the next start takes and archives",
+    before: () => Promise.resolve(),
+    async run(world) {
+      world.files.hangs = true;
+      void world.commit("1.1", ["archive", "a"], { answered: false });
+      await turns();
+      world.files.hangs = false;
+      await world.start();
+      if (world.entries.length !== 1) throw new Error("Nothing was found in the slot");
+      await world.toArchive(world.entries);
+    },
+  },
+  {
     name: "killed at its first start, started again",
     async run(world) {
       await world.start();
@@ -224,6 +265,26 @@ export const SCENARIOS: readonly Scenario[] = [
       await world.spool.maintain();
       if (world.spool.refusesNew() !== undefined) throw new Error("Nothing is taken any more");
       await world.receive("1.3", ["a"]);
+    },
+  },
+  {
+    name: "found in the queue and in failed/ by a start, put back, served twice",
+    before: alsoFailed("link"),
+    run: servedTwice,
+  },
+  {
+    name: "found in the queue and as a copy in failed/ by a start, put back, served twice",
+    before: alsoFailed("copy"),
+    run: servedTwice,
+  },
+  {
+    name: "found in the queue and in failed/, given up again for both",
+    before: alsoFailed("link"),
+    async run(world) {
+      await world.start();
+      const [entry] = world.entries;
+      await world.fail(entry!, "b");
+      await world.fail(entry!, "a");
     },
   },
   {

@@ -27,8 +27,14 @@ export const ARCHIVE = "/srv/archive/images";
 
 /** What has been promised of an instance, by its SOP Instance UID. */
 export type Mark =
-  | { readonly what: "acked"; readonly uid: string }
-  | { readonly what: "delivered" | "archived"; readonly uid: string; readonly destination: string }
+  /** Answered with Success; `base` is its name in the spool. */
+  | { readonly what: "acked"; readonly uid: string; readonly base: string }
+  /** A destination has it, or a person did not want it there. */
+  | {
+    readonly what: "delivered" | "archived" | "removed";
+    readonly uid: string;
+    readonly destination: string;
+  }
   /** It was found damaged, or is said to have been. */
   | { readonly what: "set aside"; readonly uid: string };
 
@@ -63,6 +69,7 @@ export type Wrap = (files: SimFiles<Mark>) => FileSystem;
 export class World {
   readonly files = new SimFiles<Mark>();
   readonly known = new Map<string, Known>();
+  readonly #uids = new Map<string, string>();
   readonly #as: FileSystem;
   time = 1_763_900_000_000;
   spool!: Spool;
@@ -101,12 +108,18 @@ export class World {
         incoming.write(bytes.subarray(at, at + 50_000));
       }
       const committed = await incoming.commit(hashStudy(study));
-      if (answered) this.files.mark({ what: "acked", uid });
+      this.#uids.set(committed.base, uid);
+      if (answered) this.files.mark({ what: "acked", uid, base: committed.base });
       return committed;
     } catch (error) {
       incoming.discard();
       throw error;
     }
+  }
+
+  /** Which instance it is that the spool calls by this name. */
+  uidOf(base: string): string | undefined {
+    return this.#uids.get(base);
   }
 
   /** Receives, answers, and puts into the queue. */
@@ -219,6 +232,11 @@ async function settle(world: World): Promise<void> {
   await world.spool.settled();
   for (let length = -1; length !== world.files.trace.length;) {
     length = world.files.trace.length;
-    for (let n = 0; n < 100; n++) await Promise.resolve();
+    await turns();
   }
+}
+
+/** Enough turns for whatever is under way to come as far as it can. */
+export async function turns(): Promise<void> {
+  for (let n = 0; n < 100; n++) await Promise.resolve();
 }

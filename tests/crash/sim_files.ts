@@ -42,6 +42,8 @@ export type TraceOperation<M> =
 export class SimFiles<M = never> implements FileSystem {
   /** Asked before an operation; an error is thrown instead of doing it. */
   fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Where true, the sync of a file does not end: for a program that is killed in it. */
+  hangs = false;
   trace: TraceOperation<M>[] = [];
   readonly disk: Disk;
   /** Directories are never removed nor renamed by the program: a path once found stays found. */
@@ -109,7 +111,7 @@ export class SimFiles<M = never> implements FileSystem {
       size: () => this.disk.content(inode).length,
       syncData: async () => {
         const since = this.trace.length;
-        await turn();
+        await (this.hangs ? new Promise<never>(() => {}) : turn());
         try {
           this.#check("syncData", path);
         } catch (error) {
@@ -125,9 +127,9 @@ export class SimFiles<M = never> implements FileSystem {
   rename(from: string, to: string): void {
     this.#check("rename", to);
     const source = this.#parent(from);
+    const { directory, name } = this.#parent(to);
     const inode = this.disk.entries(source.directory)!.get(source.name);
     if (inode === undefined) throw notFound(from);
-    const { directory, name } = this.#parent(to);
     if (this.disk.has(directory, name, inode)) return;
     this.#change({
       kind: "rename",
@@ -181,8 +183,13 @@ export class SimFiles<M = never> implements FileSystem {
   }
 
   list(path: string): Iterable<string> {
-    const inode = this.#find(path);
-    return inode === undefined ? [] : [...(this.disk.entries(inode)?.keys() ?? [])];
+    try {
+      const inode = this.#find(path);
+      return inode === undefined ? [] : [...(this.disk.entries(inode)?.keys() ?? [])];
+    } catch (error) {
+      if (error instanceof Deno.errors.NotADirectory) return [];
+      throw error;
+    }
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -225,7 +232,9 @@ export class SimFiles<M = never> implements FileSystem {
     if (slash < 0) throw new Error(`Not an absolute path: ${path}`);
     const directory = this.#find(path.slice(0, slash) || "/");
     if (directory === undefined) return undefined;
-    const inode = this.disk.entries(directory)?.get(path.slice(slash + 1));
+    const entries = this.disk.entries(directory);
+    if (entries === undefined) throw systemError(Deno.errors.NotADirectory, "ENOTDIR", path);
+    const inode = entries.get(path.slice(slash + 1));
     if (inode !== undefined && this.disk.isDirectory(inode)) this.#known.set(path, inode);
     return inode;
   }

@@ -11,6 +11,8 @@ import type { Entry } from "../../src/spool/entry.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { ATTACKS } from "../helpers/attack_names.ts";
 import { systemError } from "../helpers/faulty_files.ts";
+import { sha256 } from "../helpers/hashes.ts";
+import { noise } from "../helpers/hex.ts";
 import { dataSet, META, type SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
 
 const NEVER = new AbortController().signal;
@@ -28,9 +30,9 @@ class Archive {
     this.destination = this.another();
   }
 
-  another(): DirectoryDestination {
+  another(name = "archive"): DirectoryDestination {
     return new DirectoryDestination(
-      { type: "directory", name: "archive", path: this.root, retryAttempts: 3 },
+      { type: "directory", name, path: this.root, retryAttempts: 3 },
       this.spool,
       this.directory.files,
       { tellPaths: true },
@@ -146,6 +148,30 @@ Deno.test("nothing of a batch counts as delivered when its folder cannot be sync
     assert.ok(outcome!.kind === "delivered");
     assert.match(outcome!.answer, /was there already/);
   }));
+
+for (const what of ["the same instance", "two instances of one UID"]) {
+  for (const how of ["linked", "copied"]) {
+    Deno.test(`${what} ${how} by two destinations into one folder at once: each is whole, none replaced`, () =>
+      withArchive(async (archive) => {
+        archive.directory.files.fault = (operation) =>
+          operation === "link" && how === "copied" ? systemError("EXDEV") : undefined;
+        const images = [noise(900_000), noise(900_000)];
+        images[1]![0]! ^= 1;
+        const one = await store(archive.spool, ["archive", "other"], images[0]);
+        const two = what === "the same instance"
+          ? one
+          : await store(archive.spool, ["other"], images[1]);
+        const other = archive.another("other");
+        const outcomes = await Promise.all([archive.deliver([one]), archive.deliver([two], other)]);
+        assert.deepEqual(outcomes.flat().map(({ kind }) => kind), ["delivered", "delivered"]);
+        const kept = [...archive.files().keys()].map((name) =>
+          sha256(Deno.readFileSync(join(archive.root, name)).subarray(-900_000))
+        );
+        const wanted = what === "the same instance" ? images.slice(0, 1) : images;
+        assert.deepEqual(kept.sort(), wanted.map(sha256).sort());
+      }));
+  }
+}
 
 /** The folders synced since the last call, relative to the spool's. */
 function takeSynced(archive: Archive): string[] {

@@ -29,6 +29,8 @@ export class FaultyFiles implements FileSystem {
   free: number | undefined = 1 << 30;
   /** Names given by listings. */
   listed = 0;
+  /** Bytes that one read gives at most. */
+  mostAtOnce = Infinity;
 
   #check(operation: Operation, path: string): void {
     this.calls.push({ operation, path });
@@ -53,11 +55,11 @@ export class FaultyFiles implements FileSystem {
       },
       read: (into) => {
         this.#check("read", path);
-        return file.read(into);
+        return file.read(into.subarray(0, this.mostAtOnce));
       },
       readLater: async (into) => {
         this.#check("read", path);
-        return await file.readLater(into);
+        return await file.readLater(into.subarray(0, this.mostAtOnce));
       },
       seek: (offset) => file.seek(offset),
       size: () => file.size(),

@@ -159,3 +159,30 @@ Deno.test("sequences go on behind those in retry/, in corrupt/ and of damaged sl
     });
   }
 });
+
+Deno.test("what a program was killed in syncing is synced by the start that takes it, before it is in the queue", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const { path } = await commit(spool);
+    await spool.close();
+    directory.files.calls.length = 0;
+    const { spool: again, entries } = await directory.start();
+    assert.equal(entries.length, 1);
+    const steps = directory.files.calls.map((call) => `${call.operation} ${basename(call.path)}`);
+    const synced = steps.indexOf(`syncData ${basename(path)}`);
+    const queued = steps.indexOf(`rename ${basename(entries[0]!.path)}`);
+    assert.ok(synced >= 0 && synced < queued, String(steps));
+    await again.close();
+  }));
+
+Deno.test("a slot that cannot be synced again is taken all the same: it may have been answered", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const { path, base } = await commit(spool);
+    await spool.close();
+    directory.files.fault = (operation, file) =>
+      operation === "syncData" && file === path ? systemError("EBADF") : undefined;
+    const { spool: again, entries } = await directory.start();
+    assert.deepEqual(entries.map((entry) => entry.base), [base]);
+    await again.close();
+  }));

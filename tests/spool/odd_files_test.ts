@@ -4,10 +4,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { listItems, removeItem, retryItem } from "../../src/spool/inspect.ts";
+import { countCorrupt, listItems, removeItem, retryItem } from "../../src/spool/inspect.ts";
 import { systemError } from "../helpers/faulty_files.ts";
 import { noise } from "../helpers/hex.ts";
-import { store, withSpool } from "../helpers/spools.ts";
+import { commit, store, withSpool } from "../helpers/spools.ts";
 
 const REFUSED = { kind: "refused", reason: "no", when: "2026-01-01T00:00:00Z", tries: 1 } as const;
 const nowhere = () => Promise.resolve([]);
@@ -98,4 +98,70 @@ Deno.test("a destination taken out of the queue by hand while another is served 
     assert.deepEqual([...listItems(directory.files, directory.path)], []);
     assert.equal(entry.queued, false);
     await spool.close();
+  }));
+
+Deno.test("a file system that reads a few bytes at a time costs no committed slot, nor sets anything aside", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const slot = await commit(spool);
+    const queued = await store(spool, ["a"]);
+    await spool.fail(await store(spool, ["b"]), "b", {
+      kind: "not-configured",
+      reason: "The configuration has no destination b any more",
+      when: "",
+      tries: 0,
+    });
+    await spool.close();
+    directory.files.mostAtOnce = 50;
+    const { spool: again, entries } = await directory.start();
+    assert.deepEqual(entries.map((entry) => entry.base).sort(), [slot.base, queued.base].sort());
+    entries.push(...again.restoreConfigured(new Set(["b"])));
+    assert.equal(entries.length, 3);
+    for (const entry of entries) {
+      const instance = again.openEntry(entry, true)!;
+      await instance.read(new Uint8Array(instance.length));
+      assert.ok(instance.vouch());
+      instance.close();
+    }
+    await again.close();
+  }));
+
+Deno.test("of two damaged files of one name neither takes the other's place in corrupt/", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const entry = await store(spool, ["a"]);
+    for (const destination of ["b", "c"]) {
+      const damaged = Deno.readFileSync(entry.path).subarray(0, 140);
+      damaged[139] = destination.charCodeAt(0);
+      const name = `${entry.base}.unrouted.dcm`;
+      Deno.writeFileSync(join(directory.path, "retry", name), damaged);
+      await spool.adoptRetries(() => Promise.resolve([destination]), "unrouted");
+    }
+    const corrupt = join(directory.path, "corrupt");
+    const kept = [...Deno.readDirSync(corrupt)].map(({ name }) => name).sort();
+    assert.deepEqual(kept, [
+      `${entry.base}.2.dcm`,
+      `${entry.base}.2.json`,
+      `${entry.base}.dcm`,
+      `${entry.base}.json`,
+    ]);
+    assert.equal(countCorrupt(directory.files, directory.path), 2);
+    assert.equal(Deno.readFileSync(join(corrupt, `${entry.base}.dcm`))[139], 0x62);
+    await spool.close();
+  }));
+
+Deno.test("where a folder of the queue was taken away, an instance is delivered from where it lies, to every destination", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const committed = await commit(spool);
+    Deno.removeSync(join(directory.path, "queue", committed.bucket));
+    const entry = spool.enqueue(committed, ["a", "b"]);
+    assert.match(directory.reports.join("\n"), /Cannot rename/);
+    spool.delivered(entry, "a");
+    assert.ok(entry.waitsFor("b"), "the other one still gets it");
+    spool.openEntry(entry, true)!.close();
+    await spool.close();
+    const { spool: again, entries } = await directory.start(["a", "b"]);
+    assert.deepEqual(entries.map((one) => one.base), [entry.base]);
+    await again.close();
   }));
