@@ -438,8 +438,8 @@ export class LaneGroup {
     } else this.#setHealth(onAnswer(this.#health));
     const { retryAttempts } = this.#destination;
     const next = afterTrouble(kind, counts, retryAttempts, othersPass, backOff, random());
+    if (!this.#isWanted(entry)) return;
     if (next.kind === "again") {
-      if (!this.#isWanted(entry)) return;
       this.#line.delay(entry, now + next.delayMs);
       // While the destination is down, its own lines say so; one for each attempt would say nothing more.
       if (this.#health.state !== "up") return;

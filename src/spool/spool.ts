@@ -298,6 +298,8 @@ export class Spool implements IncomingOwner {
 
   /** Gives up for one destination: the instance waits in `failed/` until a person puts it back. */
   async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
+    // Taken out by a person meanwhile: the file is the other destinations' now.
+    if (!entry.waitsFor(destination)) return;
     const directory = join(this.#paths.failed, destination);
     const target = join(directory, `${entry.base}.dcm`);
     try {
