@@ -51,6 +51,7 @@ interface Line {
 interface OpenFile {
   readonly day: string;
   readonly number: number;
+  readonly path: string;
   readonly file: SpoolFile;
   /** Its name is not known to be on the disk. */
   isNew: boolean;
@@ -139,9 +140,15 @@ export class Ledger implements EventTaker {
     const batch = this.#pending;
     this.#pending = [];
     const wasOwed = this.#owed;
-    const bytes = new TextEncoder().encode(batch.map((line) => line.text).join(""));
+    let written = 0;
     try {
-      await this.#put(bytes);
+      // A piece at a time: what a full disk takes of one before it fails is taken in vain.
+      while (written < batch.length) {
+        const piece = batch.slice(written, written + BATCH_LINES);
+        await this.#put(new TextEncoder().encode(piece.map((line) => line.text).join("")));
+        written += piece.length;
+        this.#follow(piece);
+      }
       this.#owed = 0;
       if (wasOwed > 0) this.#options.report(recovered(this.#lost));
       this.#lost = 0;
@@ -152,24 +159,35 @@ export class Ledger implements EventTaker {
           error,
         );
       }
-      this.#owe(batch);
-    }
-    for (const line of batch) {
-      const { afterwards } = line;
-      line.afterwards = undefined;
-      afterwards?.();
+      const left = batch.slice(written);
+      this.#owe(left);
+      this.#follow(left);
     }
   }
 
-  #owe(batch: Line[]): void {
-    const most = batch.slice(Math.max(0, batch.length - MOST_OWED));
-    this.#lost += batch.length - most.length;
+  /** Has done what waited for these lines. */
+  #follow(lines: readonly Line[]): void {
+    for (const line of lines) {
+      const { afterwards } = line;
+      line.afterwards = undefined;
+      try {
+        afterwards?.();
+      } catch (error) {
+        this.#options.report("What follows a line of the ledger could not be done", error);
+      }
+    }
+  }
+
+  #owe(left: Line[]): void {
+    const most = left.slice(Math.max(0, left.length - MOST_OWED));
+    this.#lost += left.length - most.length;
     this.#owed = most.length;
     this.#pending = [...most, ...this.#pending];
   }
 
   /** Brings bytes to the disk: a second time into another file where the first one failed. */
   async #put(bytes: Uint8Array): Promise<void> {
+    if (this.#owed > 0 && !this.#hasReserve) this.#expectRoomFor(bytes);
     try {
       await this.#putOnce(bytes);
     } catch (error) {
@@ -178,6 +196,12 @@ export class Ledger implements EventTaker {
       else throw error;
       await this.#putOnce(bytes);
     }
+  }
+
+  /** Of what is tried again and again, no try may fill a disk with half of it. */
+  #expectRoomFor(bytes: Uint8Array): void {
+    const free = this.#files.freeBytes(this.#options.directory);
+    if (free !== undefined && free < bytes.length) throw new Error("There is no room for it");
   }
 
   async #putOnce(bytes: Uint8Array): Promise<void> {
@@ -204,30 +228,37 @@ export class Ledger implements EventTaker {
 
   #fileOfToday(): OpenFile {
     const day = new Date(this.#options.clock.now()).toISOString().slice(0, 10).replaceAll("-", "");
-    if (this.#open?.day === day) return this.#open;
     const { files, directory } = this.#options;
+    // One that was removed by a person takes lines and keeps none.
+    if (this.#open?.day === day && files.exists(this.#open.path)) return this.#open;
     files.makeDirectory(directory);
     let number = this.#spent.day === day ? this.#spent.number + 1 : 1;
     for (const name of ledgerFiles(files, directory)) {
       const parsed = parseFileName(name);
       if (parsed?.day === day) number = Math.max(number, parsed.number);
     }
-    const path = join(directory, ledgerFileName(day, number));
-    const isNew = !files.exists(path);
-    const file = files.open(path, "append");
-    this.#open?.file.close();
-    this.#open = { day, number, file, isNew, isTorn: !isNew && endsMidway(file) };
-    return this.#open;
+    for (;; number++) {
+      const path = join(directory, ledgerFileName(day, number));
+      const isNew = !files.exists(path);
+      try {
+        const { file, isTorn } = openToAppend(files, path);
+        this.#open?.file.close();
+        return this.#open = { day, number, path, file, isNew, isTorn };
+      } catch (error) {
+        // Something in the way: a folder, a file of another user's, one whose end cannot be read. The next is not.
+        if (isNew) throw error;
+      }
+    }
   }
 
   #abandonFile(): void {
     if (this.#open === undefined) return;
-    const { day, number, file, isNew } = this.#open;
+    const { day, number, path, file, isNew } = this.#open;
     this.#spent = { day, number };
     this.#open = undefined;
     file.close();
     // Nothing in it was vouched for: a disk that fails for a day must not leave a file for each attempt.
-    if (isNew) this.#files.remove(join(this.#options.directory, ledgerFileName(day, number)));
+    if (isNew) this.#files.remove(path);
   }
 
   #keepReserve(): void {
@@ -268,6 +299,17 @@ export class Ledger implements EventTaker {
 function recovered(lost: number): string {
   const loss = lost === 0 ? "nothing of it is lost" : `${lost} lines of it are lost`;
   return `The ledger can be written again; ${loss}`;
+}
+
+/** Opens a file to go on at its end; `isTorn` where that is in the middle of a line. */
+function openToAppend(files: FileSystem, path: string): { file: SpoolFile; isTorn: boolean } {
+  const file = files.open(path, "append");
+  try {
+    return { file, isTorn: endsMidway(file) };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** Whether a file's last byte is not the end of a line. */

@@ -27,6 +27,11 @@ export class FaultyFiles implements FileSystem {
   /** Every operation, with its path. */
   readonly calls: { operation: Operation; path: string }[] = [];
   free: number | undefined = 1 << 30;
+  /** How many of the bytes of a write a disk takes that then is full. */
+  partial: (path: string, bytes: number) => number = (_, bytes) => bytes;
+  /** Files opened, and closed again. */
+  opened = 0;
+  closed = 0;
 
   #check(operation: Operation, path: string): void {
     this.calls.push({ operation, path });
@@ -44,10 +49,13 @@ export class FaultyFiles implements FileSystem {
   }
 
   #watched(path: string, file: SpoolFile): SpoolFile {
+    this.opened++;
     return {
       write: (bytes) => {
         this.#check("write", path);
-        file.write(bytes);
+        const taken = this.partial(path, bytes.length);
+        file.write(bytes.subarray(0, taken));
+        if (taken < bytes.length) throw systemError("ENOSPC");
       },
       read: (into) => {
         this.#check("read", path);
@@ -63,7 +71,10 @@ export class FaultyFiles implements FileSystem {
         this.#check("syncData", path);
         await file.syncData();
       },
-      close: () => file.close(),
+      close: () => {
+        this.closed++;
+        file.close();
+      },
     };
   }
 
