@@ -33,6 +33,9 @@ const ROOM_FOR_RESERVE = 16;
 
 const DAY_MS = 86_400_000;
 
+/** A clock that says an earlier time is wrong: one without a battery begins in 1970 at every start. */
+const EARLIEST = Date.UTC(2025, 0, 1);
+
 export interface LedgerOptions {
   readonly files: FileSystem;
   readonly directory: string;
@@ -227,7 +230,7 @@ export class Ledger implements EventTaker {
   }
 
   #fileOfToday(): OpenFile {
-    const day = new Date(this.#options.clock.now()).toISOString().slice(0, 10).replaceAll("-", "");
+    const day = this.#day();
     const { files, directory } = this.#options;
     // One that was removed by a person takes lines and keeps none.
     if (this.#open?.day === day && files.exists(this.#open.path)) return this.#open;
@@ -249,6 +252,17 @@ export class Ledger implements EventTaker {
         if (isNew) throw error;
       }
     }
+  }
+
+  /** The day (YYYYMMDD) that lines written now belong to: the last one there was, where the clock has none to tell. */
+  #day(): string {
+    const { files, directory, clock } = this.#options;
+    const now = clock.now();
+    if (now < EARLIEST) {
+      const last = this.#open?.day ?? ledgerFiles(files, directory).map(dayOf).at(-1);
+      if (last !== undefined) return last;
+    }
+    return new Date(Math.max(now, EARLIEST)).toISOString().slice(0, 10).replaceAll("-", "");
   }
 
   #abandonFile(): void {
@@ -287,13 +301,28 @@ export class Ledger implements EventTaker {
   }
 
   #removeOld(): void {
-    const { files, directory, retentionDays, clock } = this.#options;
-    for (const name of ledgerFiles(files, directory)) {
-      const day = parseFileName(name)!.day;
+    const { files, directory, retentionDays, clock, report } = this.#options;
+    const today = this.#day();
+    const isOld = (name: string) => {
+      const day = dayOf(name);
       const ended = Date.UTC(+day.slice(0, 4), +day.slice(4, 6) - 1, +day.slice(6) + 1);
-      if (clock.now() - ended > retentionDays * DAY_MS) files.remove(join(directory, name));
+      return clock.now() - ended > retentionDays * DAY_MS;
+    };
+    const earlier = ledgerFiles(files, directory).filter((name) => dayOf(name) !== today);
+    // All at once: more likely a clock that jumped ahead than years of rest. Another day will tell.
+    if (earlier.every(isOld)) return;
+    for (const name of earlier.filter(isOld)) {
+      try {
+        files.remove(join(directory, name));
+      } catch (error) {
+        report(`Cannot remove the ledger's old file ${name}`, error);
+      }
     }
   }
+}
+
+function dayOf(name: string): string {
+  return parseFileName(name)!.day;
 }
 
 function recovered(lost: number): string {

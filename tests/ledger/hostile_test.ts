@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { systemError } from "../helpers/faulty_files.ts";
-import { atDesk, removed } from "./desk.ts";
+import { atDesk, NOON, removed } from "./desk.ts";
 
 const TODAY = "20260115.jsonl";
 
@@ -108,4 +108,64 @@ Deno.test("a disk that has room for a little takes what is owed bit by bit, and 
     assert.equal(new Set(ids).size, 5000);
     const size = Deno.statSync(join(desk.directory, TODAY)).size;
     assert.ok(size < 5000 * 110, `${size} bytes`);
+  }));
+
+const DAY_MS = 86_400_000;
+
+Deno.test("lines of a clock that starts in 1970 are kept, and in their order", () =>
+  atDesk(async (desk) => {
+    const before = desk.open();
+    before.append(removed(1));
+    await before.close();
+    desk.clock.correct(-desk.clock.now());
+    const ledger = desk.open();
+    ledger.append(removed(2));
+    await ledger.flush();
+    desk.clock.correct(NOON + DAY_MS);
+    ledger.append(removed(3));
+    await ledger.flush();
+    ledger.maintain();
+    await ledger.close();
+    assert.deepEqual((await desk.read()).ids, ["id-1", "id-2", "id-3"]);
+    assert.deepEqual(desk.names(), [TODAY, "20260116.jsonl"]);
+  }));
+
+Deno.test("a clock that starts in 1970 writes a first ledger that is not too old for a right one", () =>
+  atDesk(async (desk) => {
+    desk.clock.correct(-desk.clock.now());
+    const ledger = desk.open();
+    ledger.append(removed(1));
+    await ledger.flush();
+    desk.clock.correct(NOON);
+    ledger.append(removed(2));
+    await ledger.flush();
+    ledger.maintain();
+    await ledger.close();
+    assert.deepEqual((await desk.read()).ids, ["id-1", "id-2"]);
+  }));
+
+Deno.test("a clock that jumps ahead by years takes nothing of the ledger away", () =>
+  atDesk(async (desk) => {
+    const ledger = desk.open();
+    ledger.append(removed(1));
+    await ledger.flush();
+    desk.clock.correct(70 * 365 * DAY_MS);
+    ledger.append(removed(2));
+    await ledger.flush();
+    ledger.maintain();
+    desk.clock.correct(-70 * 365 * DAY_MS);
+    ledger.append(removed(3));
+    await ledger.close();
+    assert.deepEqual((await desk.read()).ids.sort(), ["id-1", "id-2", "id-3"]);
+  }));
+
+Deno.test("a folder with an old day's name keeps no old file from going", () =>
+  atDesk(async (desk) => {
+    Deno.mkdirSync(join(desk.directory, "20251201.jsonl", "notes"), { recursive: true });
+    for (const name of ["20251202.jsonl", "20260114.jsonl"]) {
+      Deno.writeTextFileSync(join(desk.directory, name), "");
+    }
+    const ledger = desk.open(10);
+    assert.deepEqual(desk.names(), ["20251201.jsonl", "20260114.jsonl"]);
+    await ledger.close();
   }));
