@@ -193,6 +193,31 @@ Deno.test("what moves while the balance is struck is not called missing", () =>
     });
   }));
 
+Deno.test("an instance whose new route is written down, and whose moves a crash undid, is not missing", () =>
+  withBooks(async (books) => {
+    const { spool, directory } = books;
+    for (const n of [1, 2]) {
+      const entry = await books.receive(n, ["unrouted"]);
+      await spool.fail(entry, "unrouted", { ...REFUSED, kind: "unrouted" });
+      books.ledger.append({
+        event: "retried",
+        id: entry.base,
+        by: "person",
+        of: "unrouted",
+        for: ["a", "b"],
+      });
+    }
+    const [first] = [...listItems(realFileSystem, directory.path)];
+    retryItem(realFileSystem, directory.path, first!);
+    const { missing, destinations } = await books.balance();
+    assert.deepEqual(missing, []);
+    assert.equal(destinations.get("b")!.queued, 1);
+    assert.equal(destinations.get("b")!.failed, 1);
+    const [history] = await books.history("1.2.3.1");
+    assert.deepEqual(history!.standings.map((one) => one.destination), ["a", "b"]);
+    assert.ok(history!.standings.every((one) => ["queued", "failed"].includes(one.state)));
+  }));
+
 Deno.test("what a crash left between its delivery's line and its removal is known to be delivered", () =>
   withBooks(async (books) => {
     const entry = await books.receive(1, ["a", "b"]);
