@@ -119,6 +119,7 @@ class RunningDaemon implements Daemon {
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
+      damaged: (id, reason) => this.#ledger.append({ event: "corrupt", id, reason }),
     });
     this.#ledger = Ledger.open({
       files: this.#files,

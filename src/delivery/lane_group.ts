@@ -321,7 +321,7 @@ export class LaneGroup {
   }
 
   async #settle(entry: Entry, outcome: Outcome): Promise<void> {
-    const { spool, ledger } = this.#setting;
+    const { spool } = this.#setting;
     switch (outcome.kind) {
       case "delivered":
         this.#deliveredOne(entry, outcome, outcome.warning);
@@ -355,7 +355,6 @@ export class LaneGroup {
           destination: this.name,
         });
         spool.setAside(entry, outcome.reason);
-        ledger.append({ event: "corrupt", id: entry.base, reason: outcome.reason });
         this.#over(entry);
         return;
       case "gone":

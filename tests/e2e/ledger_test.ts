@@ -183,6 +183,47 @@ Deno.test("a spool of before there was a ledger gets its lines at the start, and
   assert.deepEqual(missing, []);
 });
 
+Deno.test("what is found damaged has its line, wherever it is found", async () => {
+  await using scratch = await Scratch.make();
+  const port = freePort();
+  const settings = { destinations: [nodeAt("pacs", port)] };
+  {
+    await using daemon = await DaemonProcess.start(scratch.path, settings);
+    await sendAll(daemon.port, study(3));
+  }
+  const [slot, retry, queued] = filesIn(scratch.at("spool", "queue"));
+  for (const path of [slot!, retry!, queued!]) {
+    const bytes = Deno.readFileSync(path);
+    // The data set, but for the one that is opened and not read through.
+    bytes[path === retry ? 200 : bytes.length - 1]! ^= 1;
+    Deno.writeFileSync(path, bytes);
+  }
+  const idOf = (path: string) => /[^/\\]+(?=\.pacs\.dcm$)/.exec(path)![0];
+  Deno.renameSync(slot!, scratch.at("spool", "incoming", "1-1.part"));
+  Deno.renameSync(retry!, scratch.at("spool", "retry", `${idOf(retry!)}.unrouted.dcm`));
+  await using sink = new Sink({ port });
+  {
+    await using daemon = await DaemonProcess.start(scratch.path, settings);
+    await until(
+      () => filesIn(scratch.at("spool", "corrupt")).length === 6,
+      20_000,
+      "all three to be set aside, with their reasons",
+    );
+    await daemon.says(/Ledger and spool agree/);
+  }
+  assert.equal(sink.uids().size, 0);
+  const lines = filesIn(scratch.at("spool", "ledger")).filter((path) => path.endsWith(".jsonl"))
+    .flatMap((path) => Deno.readTextFileSync(path).trimEnd().split("\n"))
+    .map((line) => JSON.parse(line)).filter((line) => line.event === "corrupt");
+  assert.deepEqual(
+    lines.map((line) => line.id).sort(),
+    [slot!, retry!, queued!].map(idOf).sort(),
+  );
+  const { code, destinations } = await verify(scratch.path);
+  assert.equal(code, 0);
+  assert.equal(destinations.pacs.corrupt, 3);
+});
+
 Deno.test("status names what is missing while the forwarder runs", async () => {
   await using scratch = await Scratch.make();
   const settings = { destinations: [nodeAt("pacs", freePort())] };
