@@ -163,6 +163,24 @@ Deno.test("what a person removes and puts back is written down as that", async (
   assert.equal(named("failed").length, 3);
 });
 
+Deno.test("one item that cannot be removed keeps none of the others, which are written down as removed", async () => {
+  await using scratch = await Scratch.make();
+  const settings = { destinations: [nodeAt("pacs", freePort())] };
+  {
+    await using daemon = await DaemonProcess.start(scratch.path, settings);
+    await sendAll(daemon.port, study(3));
+  }
+  const [first] = filesIn(scratch.at("spool", "queue"));
+  Deno.removeSync(first!);
+  Deno.mkdirSync(`${first}/notes`, { recursive: true });
+  const args = ["queue", "remove", "--destination", "pacs", "--yes"];
+  const { code, stdout, stderr } = await runCli(args, scratch.path);
+  assert.equal(code, 1);
+  assert.match(stdout, /2 removed/);
+  assert.match(stderr, /Cannot remove \S+\.pacs\.dcm: /);
+  assert.deepEqual(filesIn(scratch.at("spool", "queue")), []);
+});
+
 Deno.test("a spool of before there was a ledger gets its lines at the start, and keeps every instance", async () => {
   await using scratch = await Scratch.make();
   const port = freePort();
