@@ -262,6 +262,29 @@ Deno.test("an instance whose line a crash took gets one from its file, and is ac
     assert.equal(destinations.get("a")!.accepted, 3);
   }));
 
+Deno.test("an instance without a line that fails before it gets one is written down for where it failed", () =>
+  withBooks(async (books) => {
+    // One that is missing has the spool looked through again.
+    Deno.removeSync((await books.receive(1, ["a"])).path);
+    const unknown = await books.receive(2, ["a"], false);
+    await books.ledger.flush();
+    const { ledger } = spoolPaths(books.directory.path);
+    await settleAtStart({
+      files: realFileSystem,
+      ledger: books.ledger,
+      spoolDirectory: books.directory.path,
+      ledgerDirectory: ledger,
+      present: [unknown],
+      pause: async () => {
+        if (unknown.queued) await books.spool.fail(unknown, "a", REFUSED);
+      },
+    });
+    const line = (await books.events()).find((event) => event.id === unknown.base);
+    assert.ok(line?.event === "accepted");
+    assert.deepEqual(line.for, ["a"]);
+    assert.equal((await books.balance()).destinations.get("a")!.failed, 1);
+  }));
+
 Deno.test("a study's history says of each instance and destination what became of it", () =>
   withBooks(async (books) => {
     const { spool } = books;
