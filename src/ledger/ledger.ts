@@ -58,8 +58,6 @@ interface OpenFile {
   readonly file: SpoolFile;
   /** Its name is not known to be on the disk. */
   isNew: boolean;
-  /** It may end in the middle of a line. */
-  isTorn: boolean;
 }
 
 export class Ledger implements EventTaker {
@@ -209,16 +207,9 @@ export class Ledger implements EventTaker {
 
   async #putOnce(bytes: Uint8Array): Promise<void> {
     const open = this.#fileOfToday();
-    if (open.isTorn) {
-      open.file.write(Uint8Array.of(0x0a));
-      open.isTorn = false;
-    }
-    try {
-      open.file.write(bytes);
-    } catch (error) {
-      open.isTorn = true;
-      throw error;
-    }
+    // A crash or a full disk may have left half a line, of ours or of another process that writes here.
+    if (endsMidway(open.file)) open.file.write(Uint8Array.of(0x0a));
+    open.file.write(bytes);
     try {
       await open.file.syncData();
       if (open.isNew) await this.#files.syncDirectory(this.#options.directory);
@@ -244,11 +235,11 @@ export class Ledger implements EventTaker {
       const path = join(directory, ledgerFileName(day, number));
       const isNew = !files.exists(path);
       try {
-        const { file, isTorn } = openToAppend(files, path);
+        const file = files.open(path, "append");
         this.#open?.file.close();
-        return this.#open = { day, number, path, file, isNew, isTorn };
+        return this.#open = { day, number, path, file, isNew };
       } catch (error) {
-        // Something in the way: a folder, a file of another user's, one whose end cannot be read. The next is not.
+        // Something in the way: a folder, a file of another user's. The next is not.
         if (isNew) throw error;
       }
     }
@@ -328,17 +319,6 @@ function dayOf(name: string): string {
 function recovered(lost: number): string {
   const loss = lost === 0 ? "nothing of it is lost" : `${lost} lines of it are lost`;
   return `The ledger can be written again; ${loss}`;
-}
-
-/** Opens a file to go on at its end; `isTorn` where that is in the middle of a line. */
-function openToAppend(files: FileSystem, path: string): { file: SpoolFile; isTorn: boolean } {
-  const file = files.open(path, "append");
-  try {
-    return { file, isTorn: endsMidway(file) };
-  } catch (error) {
-    file.close();
-    throw error;
-  }
 }
 
 /** Whether a file's last byte is not the end of a line. */

@@ -78,6 +78,17 @@ Deno.test("lines go on into a new file when the day's was removed under the ledg
     assert.deepEqual((await desk.read()).ids, ["id-2"]);
   }));
 
+Deno.test("half a line that another process left while the ledger was open spoils none of the next", () =>
+  atDesk(async (desk) => {
+    const ledger = desk.open();
+    ledger.append(removed(1));
+    await ledger.flush();
+    Deno.writeTextFileSync(join(desk.directory, TODAY), '{"event":"remo', { append: true });
+    ledger.append(removed(2));
+    await ledger.close();
+    assert.deepEqual(await desk.read(), { ids: ["id-1", "id-2"], unreadable: 1 });
+  }));
+
 Deno.test("a disk that has room for a little takes what is owed bit by bit, and no line again and again", () =>
   atDesk(async (desk) => {
     desk.files.free = 0;
