@@ -89,8 +89,8 @@ class RunningDaemon implements Daemon {
   readonly #names: readonly string[];
   #spool!: Spool;
   #ledger!: Ledger;
-  /** Pairs of instance and destination that the last balance found missing. */
-  #missing = 0;
+  /** Pairs of instance and destination that the balance found missing; null until it is struck. */
+  #missing: number | null = null;
   #balancing: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { runCli } from "../cli/run_cli.ts";
 import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
-import { nodeAt } from "../helpers/forwarder.ts";
+import { FaultyFiles, systemError } from "../helpers/faulty_files.ts";
+import { Forwarder, nodeAt, TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { instanceOf, type TestInstance } from "../helpers/instances.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { sendAll } from "../helpers/sender.ts";
@@ -260,4 +261,29 @@ Deno.test("status names what is missing while the forwarder runs", async () => {
   );
   const { stdout } = await runCli(["status"], scratch.path);
   assert.match(stdout, /MISSING +1: accepted, and not accounted for/);
+});
+
+Deno.test("a ledger that cannot be read is not one in which nothing is missing", async () => {
+  await using scratch = await Scratch.make();
+  const settings = { destinations: [nodeAt("pacs", freePort())] };
+  Deno.writeTextFileSync(
+    scratch.at("config.json"),
+    JSON.stringify({ ...TEST_SETTINGS, ...settings }),
+  );
+  {
+    await using forwarder = await Forwarder.start(scratch.path, settings);
+    await sendAll(forwarder.port, study(1));
+  }
+  for (const path of filesIn(scratch.at("spool", "queue"))) Deno.removeSync(path);
+  const files = new FaultyFiles();
+  files.fault = (operation, path) =>
+    operation === "read" && path.endsWith(".jsonl") ? systemError("EIO") : undefined;
+  await using _forwarder = await Forwarder.start(scratch.path, settings, { files });
+  const balanced = () =>
+    files.calls.filter((call) => call.operation === "read" && call.path.endsWith(".jsonl")).length;
+  await until(() => balanced() >= 2, 10_000, "the balance to be tried");
+  const { stdout } = await runCli(["status"], scratch.path);
+  assert.match(stdout, /MISSING +not known/);
+  const { missing } = JSON.parse((await runCli(["status", "--json"], scratch.path)).stdout);
+  assert.equal(missing, null);
 });
