@@ -89,8 +89,8 @@ class RunningDaemon implements Daemon {
   readonly #names: readonly string[];
   #spool!: Spool;
   #ledger!: Ledger;
-  /** Pairs of instance and destination that the last balance found missing. */
-  #missing = 0;
+  /** Pairs of instance and destination that the balance found missing; null until it is struck. */
+  #missing: number | null = null;
   #balancing: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
@@ -119,6 +119,7 @@ class RunningDaemon implements Daemon {
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
+      damaged: (id, reason) => this.#ledger.append({ event: "corrupt", id, reason }),
     });
     this.#ledger = Ledger.open({
       files: this.#files,

@@ -134,8 +134,35 @@ export async function removeCommand(
     ledger.append({ event: "removed", id, to: destination, by: "person" });
   }
   await ledger.close();
-  for (const item of items) removeItem(realFileSystem, item);
-  if (options.json) printJson({ removed: items.length });
-  else printLine(`${items.length} removed.`);
-  return ExitCode.Ok;
+  const left = removeItems(config, items);
+  const removed = items.length - left;
+  if (options.json) printJson({ removed });
+  else printLine(`${removed} removed.`);
+  return left === 0 ? ExitCode.Ok : ExitCode.Failed;
+}
+
+/** Passes over what is to be removed: a running forwarder may move it between being listed and being removed. */
+const PASSES = 3;
+
+/** Removes items, each whatever becomes of the others; returns how many are still there. */
+function removeItems(config: Config, items: readonly QueueItem[]): number {
+  const keyOf = ({ id, destination }: QueueItem) => `${id} ${destination}`;
+  const wanted = new Set(items.map(keyOf));
+  let left = items;
+  for (let pass = 1; left.length > 0; pass++) {
+    for (const item of left) {
+      try {
+        removeItem(realFileSystem, item);
+      } catch (error) {
+        // Delivered or moved meanwhile: the next listing says which.
+        if (pass < PASSES || error instanceof Deno.errors.NotFound) continue;
+        warnLine(`Cannot remove ${item.path}: ${escapeText(String(error), 1024)}`);
+      }
+    }
+    left = [...listItems(realFileSystem, config.spoolDir)].filter((item) =>
+      wanted.has(keyOf(item))
+    );
+    if (pass === PASSES) break;
+  }
+  return left.length;
 }

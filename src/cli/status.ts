@@ -126,6 +126,9 @@ function print(status: Status, config: Config): void {
       `MISSING     ${status.missing}: accepted, and not accounted for; \`verify\` names them`,
     );
   }
+  if (status.running && status.missing === null) {
+    printLine("MISSING     not known: the forwarder has not read its ledger yet; `verify` does");
+  }
   if (status.putBack > 0) printLine(`Put back    ${status.putBack}, not yet in the queue`);
   printLine();
   const rows = status.destinations.map((one) => [

@@ -323,7 +323,7 @@ export class LaneGroup {
   }
 
   async #settle(entry: Entry, outcome: Outcome): Promise<void> {
-    const { spool, ledger } = this.#setting;
+    const { spool } = this.#setting;
     switch (outcome.kind) {
       case "delivered":
         this.#deliveredOne(entry, outcome, outcome.warning);
@@ -357,7 +357,6 @@ export class LaneGroup {
           destination: this.name,
         });
         spool.setAside(entry, outcome.reason);
-        ledger.append({ event: "corrupt", id: entry.base, reason: outcome.reason });
         this.#over(entry);
         return;
       case "gone":
@@ -443,8 +442,8 @@ export class LaneGroup {
     } else this.#setHealth(onAnswer(this.#health));
     const { retryAttempts } = this.#destination;
     const next = afterTrouble(kind, counts, retryAttempts, othersPass, backOff, random());
+    if (!this.#isWanted(entry)) return;
     if (next.kind === "again") {
-      if (!this.#isWanted(entry)) return;
       this.#line.delay(entry, now + next.delayMs);
       // While the destination is down, its own lines say so; one for each attempt would say nothing more.
       if (this.#health.state !== "up") return;

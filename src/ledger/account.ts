@@ -20,8 +20,8 @@ export class Account {
   readonly #tallies = new Map<string, Tally>();
   /** Destinations still open, by instance. Lists are shared between instances: never changed in place. */
   readonly #open = new Map<string, readonly string[]>();
-  /** Pairs closed before their acceptance was read. */
-  readonly #early = new Map<string, "delivered" | "removed" | "settled">();
+  /** Pairs closed, or routed anew to others, before their acceptance was read. */
+  readonly #early = new Map<string, "delivered" | "removed" | "settled" | readonly string[]>();
   readonly #lists = new Map<string, readonly string[]>();
 
   /** By destination, in the order in which the ledger first speaks of them. */
@@ -47,7 +47,10 @@ export class Account {
       case "retried":
         if (event.for.length === 1 && event.for[0] === event.of) return;
         // Another route: what was open for the one is open for the others instead.
-        if (!this.close(event.id, event.of)) return;
+        if (!this.close(event.id, event.of)) {
+          this.#early.set(`${event.id} ${event.of}`, event.for);
+          return;
+        }
         this.#tally(event.of).accepted--;
         for (const destination of event.for) this.#accept(event.id, destination);
         return;
@@ -69,15 +72,16 @@ export class Account {
     const open = this.#open.get(id) ?? [];
     if (open.includes(destination)) return;
     const tally = this.#tally(destination);
-    tally.accepted++;
     const key = `${id} ${destination}`;
     const early = this.#early.get(key);
-    if (early === undefined) {
-      this.#setOpen(id, [...open, destination]);
+    this.#early.delete(key);
+    if (typeof early === "object") {
+      for (const one of early) this.#accept(id, one);
       return;
     }
-    this.#early.delete(key);
-    tally[early]++;
+    tally.accepted++;
+    if (early === undefined) this.#setOpen(id, [...open, destination]);
+    else tally[early]++;
   }
 
   #finish(id: string, destination: string, how: "delivered" | "removed" | "settled"): void {

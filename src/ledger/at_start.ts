@@ -58,6 +58,8 @@ export async function settleAtStart(
 ): Promise<{ balance: Balance; found: number }> {
   const { files, ledger, present, signal } = options;
   const unseen = new Set(present.map((one) => one.base));
+  // Entries change while they are delivered, and what they were accepted for does not.
+  const acceptedFor = present.map((one) => one.waiting);
   const balance = await reconcile(files, {
     ...options,
     seen: (event) => {
@@ -65,9 +67,9 @@ export async function settleAtStart(
     },
   });
   let found = 0;
-  for (const one of present) {
+  for (const [n, one] of present.entries()) {
     signal?.throwIfAborted();
-    if (unseen.has(one.base) && await recordFound(files, ledger, one)) found++;
+    if (unseen.has(one.base) && await recordFound(files, ledger, one, acceptedFor[n]!)) found++;
   }
   return { balance, found };
 }
@@ -82,6 +84,7 @@ async function recordFound(
   files: FileSystem,
   ledger: EventTaker,
   present: Present,
+  acceptedFor: Present["waiting"],
 ): Promise<boolean> {
   let instance: StoredInstance;
   try {
@@ -104,7 +107,7 @@ async function recordFound(
       from: meta.sourceAeTitle,
       bytes: record.dataSetLength,
       crc32: hex8(record.crc32),
-      for: present.waiting.map((one) => one.destination),
+      for: acceptedFor.map((one) => one.destination),
       received: new Date(record.receivedMs).toISOString(),
     });
     return true;

@@ -77,8 +77,10 @@ export async function readLedger(
       const path = join(directory, name);
       place.set(name, await readLines(files, path, place.get(name) ?? 0, takeLine, signal));
     } catch (error) {
-      // Too old, and removed between the listing and now.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // Too old, and removed between the listing and now; or a folder, which holds no lines.
+      if (
+        !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.IsADirectory)
+      ) throw error;
     }
   }
   return { place, unreadable };

@@ -33,6 +33,9 @@ const ROOM_FOR_RESERVE = 16;
 
 const DAY_MS = 86_400_000;
 
+/** A clock that says an earlier time is wrong: one without a battery begins in 1970 at every start. */
+const EARLIEST = Date.UTC(2025, 0, 1);
+
 export interface LedgerOptions {
   readonly files: FileSystem;
   readonly directory: string;
@@ -51,11 +54,10 @@ interface Line {
 interface OpenFile {
   readonly day: string;
   readonly number: number;
+  readonly path: string;
   readonly file: SpoolFile;
   /** Its name is not known to be on the disk. */
   isNew: boolean;
-  /** It may end in the middle of a line. */
-  isTorn: boolean;
 }
 
 export class Ledger implements EventTaker {
@@ -139,9 +141,15 @@ export class Ledger implements EventTaker {
     const batch = this.#pending;
     this.#pending = [];
     const wasOwed = this.#owed;
-    const bytes = new TextEncoder().encode(batch.map((line) => line.text).join(""));
+    let written = 0;
     try {
-      await this.#put(bytes);
+      // A piece at a time: what a full disk takes of one before it fails is taken in vain.
+      while (written < batch.length) {
+        const piece = batch.slice(written, written + BATCH_LINES);
+        await this.#put(new TextEncoder().encode(piece.map((line) => line.text).join("")));
+        written += piece.length;
+        this.#follow(piece);
+      }
       this.#owed = 0;
       if (wasOwed > 0) this.#options.report(recovered(this.#lost));
       this.#lost = 0;
@@ -152,24 +160,35 @@ export class Ledger implements EventTaker {
           error,
         );
       }
-      this.#owe(batch);
-    }
-    for (const line of batch) {
-      const { afterwards } = line;
-      line.afterwards = undefined;
-      afterwards?.();
+      const left = batch.slice(written);
+      this.#owe(left);
+      this.#follow(left);
     }
   }
 
-  #owe(batch: Line[]): void {
-    const most = batch.slice(Math.max(0, batch.length - MOST_OWED));
-    this.#lost += batch.length - most.length;
+  /** Has done what waited for these lines. */
+  #follow(lines: readonly Line[]): void {
+    for (const line of lines) {
+      const { afterwards } = line;
+      line.afterwards = undefined;
+      try {
+        afterwards?.();
+      } catch (error) {
+        this.#options.report("What follows a line of the ledger could not be done", error);
+      }
+    }
+  }
+
+  #owe(left: Line[]): void {
+    const most = left.slice(Math.max(0, left.length - MOST_OWED));
+    this.#lost += left.length - most.length;
     this.#owed = most.length;
     this.#pending = [...most, ...this.#pending];
   }
 
   /** Brings bytes to the disk: a second time into another file where the first one failed. */
   async #put(bytes: Uint8Array): Promise<void> {
+    if (this.#owed > 0 && !this.#hasReserve) this.#expectRoomFor(bytes);
     try {
       await this.#putOnce(bytes);
     } catch (error) {
@@ -180,18 +199,17 @@ export class Ledger implements EventTaker {
     }
   }
 
+  /** Of what is tried again and again, no try may fill a disk with half of it. */
+  #expectRoomFor(bytes: Uint8Array): void {
+    const free = this.#files.freeBytes(this.#options.directory);
+    if (free !== undefined && free < bytes.length) throw new Error("There is no room for it");
+  }
+
   async #putOnce(bytes: Uint8Array): Promise<void> {
     const open = this.#fileOfToday();
-    if (open.isTorn) {
-      open.file.write(Uint8Array.of(0x0a));
-      open.isTorn = false;
-    }
-    try {
-      open.file.write(bytes);
-    } catch (error) {
-      open.isTorn = true;
-      throw error;
-    }
+    // A crash or a full disk may have left half a line, of ours or of another process that writes here.
+    if (endsMidway(open.file)) open.file.write(Uint8Array.of(0x0a));
+    open.file.write(bytes);
     try {
       await open.file.syncData();
       if (open.isNew) await this.#files.syncDirectory(this.#options.directory);
@@ -203,31 +221,49 @@ export class Ledger implements EventTaker {
   }
 
   #fileOfToday(): OpenFile {
-    const day = new Date(this.#options.clock.now()).toISOString().slice(0, 10).replaceAll("-", "");
-    if (this.#open?.day === day) return this.#open;
+    const day = this.#day();
     const { files, directory } = this.#options;
+    // One that was removed by a person takes lines and keeps none.
+    if (this.#open?.day === day && files.exists(this.#open.path)) return this.#open;
     files.makeDirectory(directory);
     let number = this.#spent.day === day ? this.#spent.number + 1 : 1;
     for (const name of ledgerFiles(files, directory)) {
       const parsed = parseFileName(name);
       if (parsed?.day === day) number = Math.max(number, parsed.number);
     }
-    const path = join(directory, ledgerFileName(day, number));
-    const isNew = !files.exists(path);
-    const file = files.open(path, "append");
-    this.#open?.file.close();
-    this.#open = { day, number, file, isNew, isTorn: !isNew && endsMidway(file) };
-    return this.#open;
+    for (;; number++) {
+      const path = join(directory, ledgerFileName(day, number));
+      const isNew = !files.exists(path);
+      try {
+        const file = files.open(path, "append");
+        this.#open?.file.close();
+        return this.#open = { day, number, path, file, isNew };
+      } catch (error) {
+        // Something in the way: a folder, a file of another user's. The next is not.
+        if (isNew) throw error;
+      }
+    }
+  }
+
+  /** The day (YYYYMMDD) that lines written now belong to: the last one there was, where the clock has none to tell. */
+  #day(): string {
+    const { files, directory, clock } = this.#options;
+    const now = clock.now();
+    if (now < EARLIEST) {
+      const last = this.#open?.day ?? ledgerFiles(files, directory).map(dayOf).at(-1);
+      if (last !== undefined) return last;
+    }
+    return new Date(Math.max(now, EARLIEST)).toISOString().slice(0, 10).replaceAll("-", "");
   }
 
   #abandonFile(): void {
     if (this.#open === undefined) return;
-    const { day, number, file, isNew } = this.#open;
+    const { day, number, path, file, isNew } = this.#open;
     this.#spent = { day, number };
     this.#open = undefined;
     file.close();
     // Nothing in it was vouched for: a disk that fails for a day must not leave a file for each attempt.
-    if (isNew) this.#files.remove(join(this.#options.directory, ledgerFileName(day, number)));
+    if (isNew) this.#files.remove(path);
   }
 
   #keepReserve(): void {
@@ -256,13 +292,28 @@ export class Ledger implements EventTaker {
   }
 
   #removeOld(): void {
-    const { files, directory, retentionDays, clock } = this.#options;
-    for (const name of ledgerFiles(files, directory)) {
-      const day = parseFileName(name)!.day;
+    const { files, directory, retentionDays, clock, report } = this.#options;
+    const today = this.#day();
+    const isOld = (name: string) => {
+      const day = dayOf(name);
       const ended = Date.UTC(+day.slice(0, 4), +day.slice(4, 6) - 1, +day.slice(6) + 1);
-      if (clock.now() - ended > retentionDays * DAY_MS) files.remove(join(directory, name));
+      return clock.now() - ended > retentionDays * DAY_MS;
+    };
+    const earlier = ledgerFiles(files, directory).filter((name) => dayOf(name) !== today);
+    // All at once: more likely a clock that jumped ahead than years of rest. Another day will tell.
+    if (earlier.every(isOld)) return;
+    for (const name of earlier.filter(isOld)) {
+      try {
+        files.remove(join(directory, name));
+      } catch (error) {
+        report(`Cannot remove the ledger's old file ${name}`, error);
+      }
     }
   }
+}
+
+function dayOf(name: string): string {
+  return parseFileName(name)!.day;
 }
 
 function recovered(lost: number): string {

@@ -9,7 +9,7 @@ import { basename, join } from "node:path";
 import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
 import { readCommitRecord } from "./commit_record.ts";
 import { formatBase, formatName, parseName } from "./entry_name.ts";
-import { type FailedInstance, listFailed } from "./failed.ts";
+import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isSlotName, listQueue } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
@@ -57,7 +57,10 @@ function fromFailed({ base, destination, identity, path, reason }: FailedInstanc
 /** Where an instance is, for one destination, or for all it was meant for. */
 export interface Whereabouts {
   readonly id: string;
-  /** Undefined where the file's name does not say: damaged ones, and those that could not be moved into the queue. */
+  /**
+   * Undefined where the file's name does not say: damaged ones, those that could not be moved into the queue, and those
+   * whose way from `unrouted` to where they were routed a crash undid.
+   */
   readonly destination: string | undefined;
   readonly state: "queued" | "failed" | "corrupt";
 }
@@ -72,19 +75,25 @@ export function* whereabouts(files: FileSystem, directory: string): Generator<Wh
   for (const name of files.list(paths.retry)) {
     const parsed = parseName(name);
     for (const { destination } of parsed?.waiting ?? []) {
-      yield { id: parsed!.base, destination, state: "queued" };
+      yield { id: parsed!.base, destination: routed(destination), state: "queued" };
     }
   }
   for (const { base: id, waiting } of listQueue(files, paths.queue, () => {})) {
-    for (const { destination } of waiting) yield { id, destination, state: "queued" };
+    for (const { destination } of waiting) {
+      yield { id, destination: routed(destination), state: "queued" };
+    }
   }
   for (const { base: id, destination } of listFailed(files, paths.failed)) {
-    yield { id, destination, state: "failed" };
+    yield { id, destination: routed(destination), state: "failed" };
   }
   for (const name of files.list(paths.corrupt)) {
     const parsed = parseName(name);
     if (parsed !== undefined) yield { id: parsed.base, destination: undefined, state: "corrupt" };
   }
+}
+
+function routed(destination: string): string | undefined {
+  return destination === UNROUTED ? undefined : destination;
 }
 
 /** The committed instance that a slot holds, if it does. */

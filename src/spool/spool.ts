@@ -53,6 +53,8 @@ export interface SpoolOptions {
   readonly minimumFreeSpace: number;
   /** Something a person should know of: unknown files, failed renames. */
   readonly report: (message: string, error?: unknown) => void;
+  /** Told of every instance that is set aside in `corrupt/`. */
+  readonly damaged?: (id: string, reason: string) => void;
 }
 
 export class Spool implements IncomingOwner {
@@ -153,8 +155,7 @@ export class Spool implements IncomingOwner {
     this.#saw(record.sequence);
     if (slot.state === "damaged") {
       // It may have been answered: nobody can tell any more, so a person has to see it.
-      const target = this.#setFileAside(path, formatBase(record), slot.problem);
-      this.#options.report(`${slot.problem}: set aside as ${target}`);
+      this.#setFileAside(path, formatBase(record), slot.problem, true);
       return undefined;
     }
     const instance = this.#openOrSetAside(path, formatBase(record));
@@ -183,8 +184,7 @@ export class Spool implements IncomingOwner {
       return StoredInstance.open(this.#files, path);
     } catch (error) {
       if (!(error instanceof CorruptError)) throw error;
-      const target = this.#setFileAside(path, base, error.message);
-      this.#options.report(`${error.message}: set aside as ${target}`);
+      this.#setFileAside(path, base, error.message, true);
       return undefined;
     }
   }
@@ -316,13 +316,15 @@ export class Spool implements IncomingOwner {
     entry.waiting = [];
   }
 
-  #setFileAside(path: string, base: string, reason: string): string {
+  #setFileAside(path: string, base: string, reason: string, tell = false): string {
     const { corrupt } = this.#paths;
     let name = base;
     // One of that name may lie there from another destination's folder: neither takes the other's place.
     for (let n = 2; this.#files.exists(join(corrupt, `${name}.dcm`)); n++) name = `${base}.${n}`;
     const target = join(corrupt, `${name}.dcm`);
     this.#files.rename(path, target);
+    this.#options.damaged?.(base, reason);
+    if (tell) this.#options.report(`${reason}: set aside as ${target}`);
     const when = new Date(this.#options.now()).toISOString();
     try {
       const note = JSON.stringify({ reason, when }, null, 2);

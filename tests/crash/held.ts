@@ -5,10 +5,10 @@
  * used: whether a slot counts is what the commit record says.
  */
 
+import { crc32 } from "node:zlib";
 import { basename, join } from "node:path";
+import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import { parseName } from "../../src/spool/entry_name.ts";
-import { realFileSystem } from "../../src/spool/file_system.ts";
-import { examineSlot } from "../../src/spool/recovery.ts";
 import { factsOf } from "../helpers/hashes.ts";
 import { contentsOf } from "../helpers/scratch.ts";
 
@@ -36,8 +36,7 @@ export function heldIn(spool: string): Held[] {
     switch (folder) {
       case "incoming":
         if (name.endsWith(".part") && Deno.statSync(path).size > 0) {
-          const { state } = examineSlot(realFileSystem, path);
-          if (state === "committed") held.push(heldAs("slot", path, undefined));
+          if (isCommitted(Deno.readFileSync(path))) held.push(heldAs("slot", path, undefined));
         }
         break;
       case "queue":
@@ -55,6 +54,14 @@ export function heldIn(spool: string): Held[] {
     }
   }
   return held;
+}
+
+/** Whether a slot's bytes are a whole instance, as its commit record says. */
+function isCommitted(bytes: Uint8Array): boolean {
+  const record = readCommitRecord(bytes);
+  return record !== undefined &&
+    bytes.length === record.dataSetOffset + record.dataSetLength &&
+    crc32(bytes.subarray(record.dataSetOffset)) === record.crc32;
 }
 
 function heldAs(place: Place, path: string, destinations: readonly string[] | undefined): Held {

@@ -400,6 +400,25 @@ Deno.test("an instance removed by hand is over without being tried again", () =>
     assert.equal(group.snapshot().waiting, 0);
   }));
 
+Deno.test("an instance removed by hand while it is refused for the last time is over, and told nobody as failed", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.retryAttempts = 0;
+    const taken = entry("taken", ["pacs", "other"]);
+    pacs.answer = () => REFUSED;
+    // The spool finds the name without it when it is to write the count there.
+    house.spool.countTry = (each) => {
+      each.waiting = each.waiting.filter((one) => one.destination === "other");
+      return 1;
+    };
+    const group = house.group(pacs);
+    group.add([taken]);
+    await house.clock.advance(0);
+    assert.equal(group.snapshot().waiting, 0);
+    assert.deepEqual(house.spool.failed, []);
+    assert.deepEqual(house.told, []);
+  }));
+
 Deno.test("a duplicate is delivered where an earlier attempt may have arrived, refused where none was made", () =>
   inHouse(async (house) => {
     const pacs = house.destination();

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { runCli } from "../cli/run_cli.ts";
 import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
-import { nodeAt } from "../helpers/forwarder.ts";
+import { FaultyFiles, systemError } from "../helpers/faulty_files.ts";
+import { Forwarder, nodeAt, TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { instanceOf, type TestInstance } from "../helpers/instances.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { sendAll } from "../helpers/sender.ts";
@@ -163,6 +164,24 @@ Deno.test("what a person removes and puts back is written down as that", async (
   assert.equal(named("failed").length, 3);
 });
 
+Deno.test("one item that cannot be removed keeps none of the others, which are written down as removed", async () => {
+  await using scratch = await Scratch.make();
+  const settings = { destinations: [nodeAt("pacs", freePort())] };
+  {
+    await using daemon = await DaemonProcess.start(scratch.path, settings);
+    await sendAll(daemon.port, study(3));
+  }
+  const [first] = filesIn(scratch.at("spool", "queue"));
+  Deno.removeSync(first!);
+  Deno.mkdirSync(`${first}/notes`, { recursive: true });
+  const args = ["queue", "remove", "--destination", "pacs", "--yes"];
+  const { code, stdout, stderr } = await runCli(args, scratch.path);
+  assert.equal(code, 1);
+  assert.match(stdout, /2 removed/);
+  assert.match(stderr, /Cannot remove \S+\.pacs\.dcm: /);
+  assert.deepEqual(filesIn(scratch.at("spool", "queue")), []);
+});
+
 Deno.test("a spool of before there was a ledger gets its lines at the start, and keeps every instance", async () => {
   await using scratch = await Scratch.make();
   const port = freePort();
@@ -183,6 +202,47 @@ Deno.test("a spool of before there was a ledger gets its lines at the start, and
   assert.deepEqual(missing, []);
 });
 
+Deno.test("what is found damaged has its line, wherever it is found", async () => {
+  await using scratch = await Scratch.make();
+  const port = freePort();
+  const settings = { destinations: [nodeAt("pacs", port)] };
+  {
+    await using daemon = await DaemonProcess.start(scratch.path, settings);
+    await sendAll(daemon.port, study(3));
+  }
+  const [slot, retry, queued] = filesIn(scratch.at("spool", "queue"));
+  for (const path of [slot!, retry!, queued!]) {
+    const bytes = Deno.readFileSync(path);
+    // The data set, but for the one that is opened and not read through.
+    bytes[path === retry ? 200 : bytes.length - 1]! ^= 1;
+    Deno.writeFileSync(path, bytes);
+  }
+  const idOf = (path: string) => /[^/\\]+(?=\.pacs\.dcm$)/.exec(path)![0];
+  Deno.renameSync(slot!, scratch.at("spool", "incoming", "1-1.part"));
+  Deno.renameSync(retry!, scratch.at("spool", "retry", `${idOf(retry!)}.unrouted.dcm`));
+  await using sink = new Sink({ port });
+  {
+    await using daemon = await DaemonProcess.start(scratch.path, settings);
+    await until(
+      () => filesIn(scratch.at("spool", "corrupt")).length === 6,
+      20_000,
+      "all three to be set aside, with their reasons",
+    );
+    await daemon.says(/Ledger and spool agree/);
+  }
+  assert.equal(sink.uids().size, 0);
+  const lines = filesIn(scratch.at("spool", "ledger")).filter((path) => path.endsWith(".jsonl"))
+    .flatMap((path) => Deno.readTextFileSync(path).trimEnd().split("\n"))
+    .map((line) => JSON.parse(line)).filter((line) => line.event === "corrupt");
+  assert.deepEqual(
+    lines.map((line) => line.id).sort(),
+    [slot!, retry!, queued!].map(idOf).sort(),
+  );
+  const { code, destinations } = await verify(scratch.path);
+  assert.equal(code, 0);
+  assert.equal(destinations.pacs.corrupt, 3);
+});
+
 Deno.test("status names what is missing while the forwarder runs", async () => {
   await using scratch = await Scratch.make();
   const settings = { destinations: [nodeAt("pacs", freePort())] };
@@ -201,4 +261,29 @@ Deno.test("status names what is missing while the forwarder runs", async () => {
   );
   const { stdout } = await runCli(["status"], scratch.path);
   assert.match(stdout, /MISSING +1: accepted, and not accounted for/);
+});
+
+Deno.test("a ledger that cannot be read is not one in which nothing is missing", async () => {
+  await using scratch = await Scratch.make();
+  const settings = { destinations: [nodeAt("pacs", freePort())] };
+  Deno.writeTextFileSync(
+    scratch.at("config.json"),
+    JSON.stringify({ ...TEST_SETTINGS, ...settings }),
+  );
+  {
+    await using forwarder = await Forwarder.start(scratch.path, settings);
+    await sendAll(forwarder.port, study(1));
+  }
+  for (const path of filesIn(scratch.at("spool", "queue"))) Deno.removeSync(path);
+  const files = new FaultyFiles();
+  files.fault = (operation, path) =>
+    operation === "read" && path.endsWith(".jsonl") ? systemError("EIO") : undefined;
+  await using _forwarder = await Forwarder.start(scratch.path, settings, { files });
+  const balanced = () =>
+    files.calls.filter((call) => call.operation === "read" && call.path.endsWith(".jsonl")).length;
+  await until(() => balanced() >= 2, 10_000, "the balance to be tried");
+  const { stdout } = await runCli(["status"], scratch.path);
+  assert.match(stdout, /MISSING +not known/);
+  const { missing } = JSON.parse((await runCli(["status", "--json"], scratch.path)).stdout);
+  assert.equal(missing, null);
 });

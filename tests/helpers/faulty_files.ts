@@ -31,6 +31,11 @@ export class FaultyFiles implements FileSystem {
   listed = 0;
   /** Bytes that one read gives at most. */
   mostAtOnce = Infinity;
+  /** How many of the bytes of a write a disk takes that then is full. */
+  partial: (path: string, bytes: number) => number = (_, bytes) => bytes;
+  /** Files opened, and closed again. */
+  opened = 0;
+  closed = 0;
 
   #check(operation: Operation, path: string): void {
     this.calls.push({ operation, path });
@@ -48,10 +53,13 @@ export class FaultyFiles implements FileSystem {
   }
 
   #watched(path: string, file: SpoolFile): SpoolFile {
+    this.opened++;
     return {
       write: (bytes) => {
         this.#check("write", path);
-        file.write(bytes);
+        const taken = this.partial(path, bytes.length);
+        file.write(bytes.subarray(0, taken));
+        if (taken < bytes.length) throw systemError("ENOSPC");
       },
       read: (into) => {
         this.#check("read", path);
@@ -67,7 +75,10 @@ export class FaultyFiles implements FileSystem {
         this.#check("syncData", path);
         await file.syncData();
       },
-      close: () => file.close(),
+      close: () => {
+        this.closed++;
+        file.close();
+      },
     };
   }
 

@@ -55,6 +55,23 @@ Deno.test("what is routed anew is open for its new destinations and no more for 
   assert.equal(account.tallies.get("b")!.accepted, 1);
 });
 
+Deno.test("what was routed anew by a clock set back, before it was accepted by its lines, is open where it waits", () => {
+  const again = retried("1", "unrouted", ["a", "b"]);
+  for (
+    const lines of [
+      [again, accepted("1", ["unrouted"])],
+      [again, delivered("1", "a"), accepted("1", ["unrouted"])],
+      [delivered("1", "a"), again, again, accepted("1", ["unrouted"]), again],
+    ]
+  ) {
+    const account = accountOf(...lines);
+    const left = lines.length === 2 ? ["a", "b"] : ["b"];
+    assert.deepEqual([...account.open], [["1", left]]);
+    assert.equal(account.tallies.get("unrouted")!.accepted, 0);
+    assert.equal(account.tallies.get("a")!.accepted, 1);
+  }
+});
+
 Deno.test("a second delivery, and a delivery nobody accepted, change no balance", () => {
   const account = accountOf(
     accepted("1", ["a"]),

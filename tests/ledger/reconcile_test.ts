@@ -193,6 +193,31 @@ Deno.test("what moves while the balance is struck is not called missing", () =>
     });
   }));
 
+Deno.test("an instance whose new route is written down, and whose moves a crash undid, is not missing", () =>
+  withBooks(async (books) => {
+    const { spool, directory } = books;
+    for (const n of [1, 2]) {
+      const entry = await books.receive(n, ["unrouted"]);
+      await spool.fail(entry, "unrouted", { ...REFUSED, kind: "unrouted" });
+      books.ledger.append({
+        event: "retried",
+        id: entry.base,
+        by: "person",
+        of: "unrouted",
+        for: ["a", "b"],
+      });
+    }
+    const [first] = [...listItems(realFileSystem, directory.path)];
+    retryItem(realFileSystem, directory.path, first!);
+    const { missing, destinations } = await books.balance();
+    assert.deepEqual(missing, []);
+    assert.equal(destinations.get("b")!.queued, 1);
+    assert.equal(destinations.get("b")!.failed, 1);
+    const [history] = await books.history("1.2.3.1");
+    assert.deepEqual(history!.standings.map((one) => one.destination), ["a", "b"]);
+    assert.ok(history!.standings.every((one) => ["queued", "failed"].includes(one.state)));
+  }));
+
 Deno.test("what a crash left between its delivery's line and its removal is known to be delivered", () =>
   withBooks(async (books) => {
     const entry = await books.receive(1, ["a", "b"]);
@@ -235,6 +260,29 @@ Deno.test("an instance whose line a crash took gets one from its file, and is ac
     const { destinations, missing } = await books.balance();
     assert.deepEqual(missing, []);
     assert.equal(destinations.get("a")!.accepted, 3);
+  }));
+
+Deno.test("an instance without a line that fails before it gets one is written down for where it failed", () =>
+  withBooks(async (books) => {
+    // One that is missing has the spool looked through again.
+    Deno.removeSync((await books.receive(1, ["a"])).path);
+    const unknown = await books.receive(2, ["a"], false);
+    await books.ledger.flush();
+    const { ledger } = spoolPaths(books.directory.path);
+    await settleAtStart({
+      files: realFileSystem,
+      ledger: books.ledger,
+      spoolDirectory: books.directory.path,
+      ledgerDirectory: ledger,
+      present: [unknown],
+      pause: async () => {
+        if (unknown.queued) await books.spool.fail(unknown, "a", REFUSED);
+      },
+    });
+    const line = (await books.events()).find((event) => event.id === unknown.base);
+    assert.ok(line?.event === "accepted");
+    assert.deepEqual(line.for, ["a"]);
+    assert.equal((await books.balance()).destinations.get("a")!.failed, 1);
   }));
 
 Deno.test("a study's history says of each instance and destination what became of it", () =>

@@ -9,6 +9,7 @@ import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import type { Entry } from "../../src/spool/entry.ts";
 import { parseName } from "../../src/spool/entry_name.ts";
 import { type FailureReason, listFailed, UNROUTED } from "../../src/spool/failed.ts";
+import { listItems, removeItem } from "../../src/spool/inspect.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import type { StoredInstance } from "../../src/spool/stored_instance.ts";
 import { SpoolError } from "../../src/spool/version.ts";
@@ -381,6 +382,21 @@ Deno.test("a spool of another version is refused and not touched; an empty versi
   }));
 
 // What people do to the files.
+
+Deno.test("a destination taken out by hand while it refuses takes the instance from no other one", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const entry = await store(spool, ["a", "b"]);
+    const [item] = [...listItems(directory.files, directory.path)].filter((one) =>
+      one.destination === "b"
+    );
+    removeItem(directory.files, item!);
+    assert.equal(spool.countTry(entry, "b"), 1);
+    await spool.fail(entry, "b", { kind: "refused", reason: "no", when: "", tries: 1 });
+    assert.ok(entry.waitsFor("a"));
+    assert.match(directory.listing().join(" "), /^queue\/\S+\.a\.dcm$/);
+    await spool.close();
+  }));
 
 Deno.test("a file removed by hand is no longer there to be sent, for any destination", () =>
   withSpool(async (directory) => {
