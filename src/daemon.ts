@@ -58,6 +58,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** The port listened on. */
   readonly port: number;
+  /** Resolves when the ledger has been held against what was in the spool at the start, or could not be. */
+  readonly balanced: Promise<void>;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /** Stops in order, within `timeouts.stop`. */
   stop(): Promise<void>;
@@ -91,7 +93,7 @@ class RunningDaemon implements Daemon {
   #ledger!: Ledger;
   /** Pairs of instance and destination that the balance found missing; null until it is struck. */
   #missing: number | null = null;
-  #balancing: Promise<void> = Promise.resolve();
+  balanced: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
@@ -170,7 +172,7 @@ class RunningDaemon implements Daemon {
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
     const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
-    this.#balancing = this.#balance([
+    this.balanced = this.#balance([
       ...entries,
       ...failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
     ]);
@@ -200,7 +202,7 @@ class RunningDaemon implements Daemon {
       this.#scheduler.stop(this.#config.timeouts.stopMs),
     ]);
     this.#stopping.abort();
-    await this.#balancing;
+    await this.balanced;
     this.#transcoder.close();
     await this.#housekeeping;
     // Delivered files leave the spool when the ledger has them.

@@ -76,6 +76,11 @@ export class Forwarder implements AsyncDisposable {
     );
   }
 
+  /** Resolves when the ledger has been held against the spool. */
+  get balanced(): Promise<void> {
+    return this.#daemon.balanced;
+  }
+
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;

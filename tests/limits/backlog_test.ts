@@ -29,6 +29,8 @@ async function operationsToReceive(queued: number): Promise<string[]> {
     { destinations: [nodeAt("pacs", freePort())] },
     { files, backOff: { firstMs: 600_000, mostMs: 600_000 }, random: () => 1 },
   );
+  // What a start does beside its work is not what receiving costs.
+  await forwarder.balanced;
   const waiting = () => forwarder.destination("pacs");
   // The first one makes the destination be found down: what follows is receiving alone.
   await sendAll(forwarder.port, [instanceOf({ sopInstanceUid: "1.2.3.4" })]);
