@@ -126,6 +126,8 @@ async function readLines(
     let buffer = new Uint8Array(CHUNK);
     let used = 0;
     let end = from;
+    // In a line that is too long, whose beginning has been let go.
+    let tooLong = false;
     for (;;) {
       signal?.throwIfAborted();
       if (used === buffer.length) {
@@ -141,14 +143,17 @@ async function readLines(
         const feed = buffer.subarray(0, used).indexOf(0x0a, start);
         if (feed < 0) break;
         const line = decoder.decode(buffer.subarray(start, feed));
-        if (line !== "") take(line);
+        if (tooLong) take("");
+        else if (line !== "") take(line);
+        tooLong = false;
         start = feed + 1;
       }
       end += start;
       buffer.copyWithin(0, start, used);
       used -= start;
       if (used > LONGEST_LINE) {
-        // Something that is not a line; what is left of it counts as one unreadable line when its end comes.
+        // Something that is not a line: it counts as one that cannot be read when its end comes.
+        tooLong = true;
         end += used;
         used = 0;
       }

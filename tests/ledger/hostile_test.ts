@@ -180,3 +180,14 @@ Deno.test("a folder with an old day's name keeps no old file from going", () =>
     assert.deepEqual(desk.names(), ["20251201.jsonl", "20260114.jsonl"]);
     await ledger.close();
   }));
+
+Deno.test("a line of any length is one that cannot be read, and what it ends with is no line", () =>
+  atDesk(async (desk) => {
+    Deno.mkdirSync(desk.directory);
+    const line = JSON.stringify({ ...removed(7), at: "" });
+    const path = join(desk.directory, TODAY);
+    // Read in pieces of 128 KiB: the event begins where one ends.
+    const junk = "x".repeat(256 * 1024);
+    Deno.writeTextFileSync(path, `${junk}${line}\n${junk}\n${line}\n`);
+    assert.deepEqual(await desk.read(), { ids: ["id-7"], unreadable: 2 });
+  }));
