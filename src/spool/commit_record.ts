@@ -51,9 +51,14 @@ export function putCommitRecord(into: Uint8Array, record: CommitRecord): void {
   view.setUint32(124, crc32(into.subarray(0, 124)), true);
 }
 
+/** True where bytes begin as a record does, whether it is whole or not. */
+export function beginsRecord(bytes: Uint8Array): boolean {
+  return bytes.length >= PREAMBLE_LENGTH && latin1(bytes, 0, 8) === MAGIC;
+}
+
 /** Reads the record; undefined where the bytes are none, or not whole. */
 export function readCommitRecord(bytes: Uint8Array): CommitRecord | undefined {
-  if (bytes.length < PREAMBLE_LENGTH || latin1(bytes, 0, 8) !== MAGIC) return undefined;
+  if (!beginsRecord(bytes)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, PREAMBLE_LENGTH);
   if (view.getUint16(8, true) !== VERSION) return undefined;
   if (view.getUint32(124, true) !== crc32(bytes.subarray(0, 124))) return undefined;

@@ -8,9 +8,9 @@
 
 import { crc32 } from "node:zlib";
 import { join } from "node:path";
-import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
+import { beginsRecord, type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
-import { parseName } from "./entry_name.ts";
+import { type EntryIdentity, parseName } from "./entry_name.ts";
 import { listFailed } from "./failed.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import type { spoolPaths } from "./paths.ts";
@@ -60,10 +60,13 @@ export function highestAside(
 /** What a slot is found to hold. */
 export type SlotState =
   | { readonly state: "committed"; readonly record: CommitRecord }
-  /** No valid record: it was never answered. */
+  /** No record: it was never answered. */
   | { readonly state: "uncommitted" }
-  /** A valid record, but not the data it speaks of. */
-  | { readonly state: "damaged"; readonly record: CommitRecord; readonly problem: string };
+  /** A record, but not the data it speaks of, or one that does not check. */
+  | { readonly state: "damaged"; readonly record: EntryIdentity; readonly problem: string };
+
+/** What stands for a record that cannot be read. */
+const UNKNOWN: EntryIdentity = { receivedMs: 0, sequence: 0, studyHash: 0, crc32: 0 };
 
 /** True for a name that the spool gives to its slots. */
 export function isSlotName(name: string): boolean {
@@ -79,8 +82,12 @@ export async function examineSlot(files: FileSystem, path: string): Promise<Slot
   try {
     const buffer = new Uint8Array(256 * 1024);
     const head = buffer.subarray(0, 128);
-    const record = readFully(file, head) === 128 ? readCommitRecord(head) : undefined;
-    if (record === undefined) return { state: "uncommitted" };
+    if (readFully(file, head) < 128 || !beginsRecord(head)) return { state: "uncommitted" };
+    const record = readCommitRecord(head);
+    if (record === undefined) {
+      // A crash hardly leaves a part of a record: this may have been answered, and the disk did not keep it.
+      return { state: "damaged", record: UNKNOWN, problem: `${path} has no valid commit record` };
+    }
     const wanted = record.dataSetOffset + record.dataSetLength;
     if (file.size() !== wanted) {
       const problem = `${path} is ${file.size()} bytes long, its record says ${wanted}`;

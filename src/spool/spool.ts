@@ -151,13 +151,13 @@ export class Spool implements IncomingOwner {
       this.#remove(path);
       return undefined;
     }
-    const { record } = slot;
-    this.#saw(record.sequence);
+    this.#saw(slot.record.sequence);
     if (slot.state === "damaged") {
       // It may have been answered: nobody can tell any more, so a person has to see it.
-      this.#setFileAside(path, formatBase(record), slot.problem, true);
+      this.#setFileAside(path, formatBase(slot.record), slot.problem, true);
       return undefined;
     }
+    const { record } = slot;
     const instance = this.#openOrSetAside(path, formatBase(record));
     if (instance === undefined) return undefined;
     try {

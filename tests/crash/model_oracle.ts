@@ -137,7 +137,8 @@ class Found {
       }
       for (const destination of this.#known.get(uid)!.destinations) {
         const key = `${uid} ${destination}`;
-        if (done.has(key) || this.#kept.has(key)) continue;
+        // What waits for a route waits for all of them.
+        if (done.has(key) || this.#kept.has(key) || this.#kept.has(`${uid} ${UNROUTED}`)) continue;
         this.#problems.push(`${uid} was answered with Success and is lost for ${destination}`);
       }
     }

@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { UNROUTED } from "../../src/spool/failed.ts";
 import { copyFile } from "../../src/spool/file_system.ts";
 import { systemError } from "../helpers/faulty_files.ts";
 import { type Scenario, SPOOL, turns, type World } from "./model_world.ts";
@@ -146,6 +147,18 @@ export const SCENARIOS: readonly Scenario[] = [
       for (const restored of world.entries) {
         await world.forward(restored, restored.waiting[0]!.destination);
       }
+    },
+  },
+  {
+    name: "routed by nothing, put back when a route is there",
+    before: () => Promise.resolve(),
+    async run(world) {
+      const committed = await world.commit("1.1", ["a", "b"]);
+      const entry = world.spool.enqueue(committed, [UNROUTED]);
+      await world.fail(entry, UNROUTED, "unrouted");
+      await world.retryAll();
+      await world.forward(world.entries[0]!, "b");
+      await world.forward(world.entries[0]!, "a");
     },
   },
   {

@@ -165,3 +165,20 @@ Deno.test("where a folder of the queue was taken away, an instance is delivered 
     assert.deepEqual(entries.map((one) => one.base), [entry.base]);
     await again.close();
   }));
+
+Deno.test("a slot whose commit record lost a bit on the disk is kept for a person to see, not removed", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const slots = [await commit(spool), await commit(spool)];
+    await spool.close();
+    for (const { path } of slots) {
+      const bytes = Deno.readFileSync(path);
+      bytes[50]! ^= 1;
+      Deno.writeFileSync(path, bytes);
+    }
+    const { spool: again, entries } = await directory.start();
+    assert.deepEqual(entries, []);
+    assert.equal(countCorrupt(directory.files, directory.path), 2);
+    assert.match(directory.reports.join("\n"), /has no valid commit record: set aside as/);
+    await again.close();
+  }));
