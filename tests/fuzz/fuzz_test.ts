@@ -24,8 +24,8 @@ import { fuzzSessions } from "./session_fuzz.ts";
 
 const SEED = 20261124;
 
-Deno.test("200,000 made and spoilt PDUs are read the same twice and in pieces, or are malformed", async () => {
-  const figures = await fuzzPdus(200_000, SEED);
+Deno.test("500,000 made and spoilt PDUs are read the same twice and in pieces, or are malformed", async () => {
+  const figures = await fuzzPdus(500_000, SEED);
   assert.ok(figures.malformed > 20_000, `${figures.malformed} malformed`);
   assert.ok(figures.roundTrips > 50_000, `${figures.roundTrips} round trips`);
 });
@@ -44,17 +44,17 @@ Deno.test("20,000 spoilt requests and answers: each answer is to its request, Su
   assert.ok(figures.ended > 2000, `${figures.ended} ended`);
 });
 
-Deno.test("2,000 spoilt sessions leave a forwarder serving, nothing lost, nothing partial, nothing open", async () => {
+Deno.test("3,000 spoilt sessions leave a forwarder serving, nothing lost, nothing partial, nothing open", async () => {
   const figures = await fuzzSessions({
-    sessions: 2000,
+    sessions: 3000,
     seed: SEED,
     canaryMs: 5000,
     mostGrowth: 150 * 1024 * 1024,
   });
-  assert.equal(figures.sessions, 2000);
+  assert.equal(figures.sessions, 3000);
   assert.ok(figures.accepted > 500, `${figures.accepted} accepted`);
   assert.ok(figures.acknowledged > 500, `${figures.acknowledged} acknowledged`);
-  assert.equal(figures.canaries, 21);
+  assert.equal(figures.canaries, 31);
   assert.equal(figures.fdsEnd, figures.fdsStart);
 });
 
