@@ -225,6 +225,11 @@ export class HeaderReader {
     const tag = group * 0x10000 + u16(this.#source, this.#start + 2, littleEndian);
     this.#tag = tag;
     if (!this.#explicitVr || group === 0xfffe) {
+      if (group === 0x0002 && isTwoLetters(u16(this.#source, this.#start + 4, false))) {
+        // File meta information is explicit VR whatever follows it (PS3.10 §7.1), and has no place here.
+        this.#giveUp("file meta information stands before the data set");
+        return true;
+      }
       const length = u32(this.#source, this.#start + 4, littleEndian);
       this.#consume(8);
       this.#element(tag, 0, length);

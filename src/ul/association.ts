@@ -9,6 +9,7 @@
 
 import { APPLICATION_CONTEXT } from "../dicom/uid.ts";
 import { AssociationError } from "./association_error.ts";
+import { awaitPeerClose } from "./awaiting_close.ts";
 import {
   type AcceptedContext,
   acceptedContexts,
@@ -72,6 +73,8 @@ export class Association {
   #state: State = 1;
   #artim: ReturnType<typeof setTimeout> | undefined;
   #error: AssociationError | undefined;
+  /** False once something came that is no PDU: where the next one begins is unknown then. */
+  #legible = true;
   readonly #closed = Promise.withResolvers<void>();
 
   #proposed: readonly ProposedContext[] = [];
@@ -329,6 +332,7 @@ export class Association {
       pdu = await this.#reader.next(midMessage);
     } catch (error) {
       if (error instanceof MalformedPdu) {
+        this.#legible = false;
         throw await this.protocolError(error.message, error.reason);
       }
       throw this.#transportFailed(error);
@@ -420,13 +424,11 @@ export class Association {
     }
   }
 
-  /** Sta13: the peer has to close; what else it sends is ignored (AA-6). */
+  /** Sta13, until the peer closes or ARTIM does. */
   async #awaitClose(): Promise<void> {
-    const sink = new Uint8Array(4096);
+    const { writeStallMs } = this.#options;
     try {
-      while (await this.#transport.read(sink, this.#options.associationMs, "peer does not close")) {
-        // AA-6; a second A-ABORT (AA-7) would tell the peer nothing new.
-      }
+      await awaitPeerClose(this.#reader, this.#transport, this.#legible, writeStallMs);
     } catch {
       // ARTIM closed it, or the peer did with a reset: the same end.
     }
@@ -466,12 +468,9 @@ export class Association {
   #startArtim(ms: number): void {
     this.#stopArtim();
     this.#artim = setTimeout(() => {
-      if (this.#state === 2) {
-        this.#end(new AssociationError("timeout", `${this.peer}: no association request`));
-      } else if (this.#state === 7) {
-        this.#end(
-          new AssociationError("timeout", `${this.peer}: no answer to the release request`),
-        );
+      if (this.#state !== 13) {
+        const what = this.#state === 2 ? "association request" : "answer to the release request";
+        this.#end(new AssociationError("timeout", `${this.peer}: no ${what}`));
       }
       this.#close();
     }, ms);

@@ -454,3 +454,13 @@ Deno.test("a whole deflated data set of over 256 KiB before its identification i
     assert.match(reader.problem, /not found in the head of the deflated data set/);
   }
 });
+
+Deno.test("file meta information before an implicit VR data set makes it unreadable, not cut short", () => {
+  // (0002,0000) UL 4, which implicit VR takes for 281,685 bytes; then (0020,000D).
+  const dataSet = bytes("0200 0000 554c 0400 c0000000 2000 0d00 04000000 312e3200");
+  for (const length of [dataSet.length, 5, 1]) {
+    const reader = read(cut(dataSet, [length]), IMPLICIT);
+    assert.equal(reader.state, "unreadable", `in pieces of ${length}`);
+    assert.match(reader.problem, /file meta information/);
+  }
+});

@@ -67,15 +67,15 @@ const SHAPES: readonly [string, Uint8Array[]][] = [
   ["command and data set in one PDU", [
     dataPdu(pdv(3, "command", true, command), pdv(3, "data", true, data)),
   ]],
-  [
-    "the command set in 1-byte fragments",
+  ...[1, 2, 3].map((length): [string, Uint8Array[]] => [
+    `the command set in ${length}-byte fragments`,
     [
-      ...[...cut(command, [1])].map((piece, n) =>
-        dataPdu(pdv(3, "command", n === command.length - 1, piece))
+      ...[...cut(command, [length])].map((piece, n) =>
+        dataPdu(pdv(3, "command", n === Math.ceil(command.length / length) - 1, piece))
       ),
       dataPdu(pdv(3, "data", true, data)),
     ],
-  ],
+  ]),
   [
     "everything in 1-byte PDVs of one PDU",
     [dataPdu(

@@ -107,7 +107,7 @@ function using(
   });
 }
 
-for (const maximum of [8, 12, 128, 16384, 131072, 0, 0xffffffff]) {
+for (const maximum of [8, 12, 128, 4096, 16384, 131072, 0, 0xffffffff]) {
   for (const later of [false, true]) {
     const name = later ? "from the disk" : "from memory";
     Deno.test(`a data set ${name} reaches a peer that takes ${maximum} bytes a PDU, in strict form`, () =>

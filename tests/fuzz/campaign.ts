@@ -8,6 +8,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { hex } from "../helpers/hex.ts";
 import { type CommandFigures, fuzzCommands } from "./command_fuzz.ts";
 import { type DataSetFigures, fuzzDataSets } from "./data_set_fuzz.ts";
 import { fuzzPdus, type PduFigures } from "./pdu_fuzz.ts";
@@ -53,13 +54,11 @@ async function attempt<T>(name: string, run: () => T | Promise<T>): Promise<T | 
   } catch (error) {
     violations++;
     say(`${name}: violation with seed ${seed}: ${error instanceof Error ? error.stack : error}`);
-    if (error instanceof Violation && error.input.length > 0) say(`input: ${hex(error.input)}`);
+    if (error instanceof Violation && error.input.length > 0) {
+      say(`the whole input, ${error.input.length} bytes: ${hex(error.input)}`);
+    }
     return undefined;
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const wanted = {

@@ -139,8 +139,7 @@ interface Made {
 /** A data set of a few elements, with up to six things wrong with it. */
 function spoilt(random: Random): Made {
   const [syntax, encoding] = random.pick(ENCODINGS);
-  const misplaced = random.oneIn(30);
-  const elements = misplaced
+  const elements = random.oneIn(30)
     ? [...metaGroup(random), ...dataSetOf(random, encoding)]
     : dataSetOf(random, encoding);
   const times = random.pick([0, 1, 1, 1, 2, 3, 6]);
@@ -148,7 +147,7 @@ function spoilt(random: Random): Made {
   const dataSet = noise
     ? random.bytes(random.below(400))
     : mutate(sequence(elements), random, times);
-  const whole = times === 0 && !noise && !misplaced;
+  const whole = times === 0 && !noise;
   if (!random.oneIn(12)) {
     if (!random.oneIn(15)) return { syntax, dataSet, whole };
     return { syntax: random.pick(ENCODINGS)[0], dataSet, whole: false };

@@ -2,6 +2,8 @@
  * Chance that can be repeated: everything a fuzzer does follows from the seed it was given.
  */
 
+import { hex } from "../helpers/hex.ts";
+
 export class Random {
   #state: number;
 
@@ -53,13 +55,17 @@ export class Random {
   }
 }
 
-/** What a fuzzer found, with what it takes to see it again. */
+/** Of an input that is found to violate something, so much stands in the message. */
+const SHOWN = 2048;
+
+/** What a fuzzer found, with the input it takes to see it again. */
 export class Violation extends Error {
   override readonly name = "Violation";
   readonly input: Uint8Array;
 
   constructor(what: string, input: Uint8Array, cause?: unknown) {
-    super(what, { cause });
+    const shown = input.length === 0 ? "" : `; input: ${hex(input.subarray(0, SHOWN))}`;
+    super(`${what}${shown}`, { cause });
     this.input = input;
   }
 }

@@ -153,6 +153,17 @@ export function messagesIn(stream: Uint8Array): Message[] {
   return messages;
 }
 
+/** The bytes of the first command set of a stream, where it is whole. */
+export function firstCommandIn(stream: Uint8Array): Uint8Array | undefined {
+  const fragments: Uint8Array[] = [];
+  for (const pdv of fragmentsIn(stream)) {
+    if (!pdv.command) return undefined;
+    fragments.push(pdv.fragment);
+    if (pdv.last) return concat(fragments);
+  }
+  return undefined;
+}
+
 /** A command set, or undefined where it is none. */
 function commandOf(bytes: Uint8Array): Command | undefined {
   try {

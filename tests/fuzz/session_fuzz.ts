@@ -14,7 +14,7 @@ import { PduType } from "../../src/ul/pdu.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
 import { instanceOf } from "../helpers/instances.ts";
-import { Scratch } from "../helpers/scratch.ts";
+import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { Sender } from "../helpers/sender.ts";
 import { Sink } from "../helpers/sink.ts";
 import { pass, until, within } from "../helpers/until.ts";
@@ -83,7 +83,12 @@ export async function fuzzSessions(options: SessionOptions): Promise<SessionFigu
     max_associations_per_host: 500,
   });
   const fuzzing = new SessionFuzzing(daemon, daemon.port, sink, recorded, options);
-  return await fuzzing.run();
+  const figures = await fuzzing.run();
+  const [left] = filesIn(scratch.at("spool")).filter((path) =>
+    /\/(incoming|queue|failed|corrupt)\//.test(path) && !isEmpty(path)
+  );
+  if (left !== undefined) throw new Violation(`${left} is left in the spool`, NOTHING);
+  return figures;
 }
 
 /** Sessions for a receiver that is none of ours to spoil. */
@@ -156,7 +161,7 @@ class SessionFuzzing {
   }
 
   async #session(session: number): Promise<void> {
-    const random = new Random(Math.imul(this.#options.seed, 0x9e3779b1) + session);
+    const random = this.#randomOf(session);
     const bytes = this.#spoilt(session, random);
     for (const { command, dataSet } of messagesIn(bytes)) {
       if (dataSet === undefined || command.commandField !== CommandField.StoreRequest) continue;
@@ -169,6 +174,11 @@ class SessionFuzzing {
       throw new Violation(`session ${session}: ${error}`, bytes, error);
     }
     this.#checkAnswers(session, bytes, received);
+  }
+
+  /** Chance for one session, the same whatever runs beside it. */
+  #randomOf(session: number): Random {
+    return new Random(Math.imul(this.#options.seed, 0x9e3779b1) + session);
   }
 
   #spoilt(session: number, random: Random): Uint8Array {
@@ -259,7 +269,7 @@ class SessionFuzzing {
     // The first pays for code that has never run.
     if (n > 0) this.#figures.slowestCanaryMs = Math.max(this.#figures.slowestCanaryMs, ms);
     if (n > 0 && ms > canaryMs) throw new Violation(`canary ${n} took ${ms} ms`, NOTHING);
-    this.#acknowledged.set(key, -1);
+    this.#acknowledged.set(key, CANARY);
   }
 
   #watchMemory(): void {
@@ -309,12 +319,11 @@ class SessionFuzzing {
     try {
       await this.#quietFds();
     } catch (error) {
-      const [lost] = this.#missing();
+      const lost = this.#missing()[0] ?? "";
+      const session = this.#acknowledged.get(lost) ?? CANARY;
       throw new Violation(
-        `${lost} was answered with Success in session ${
-          this.#acknowledged.get(lost ?? "")
-        }: ${error}`,
-        NOTHING,
+        lost === "" ? `${error}` : `${lost}: answered with Success in session ${session}, ${error}`,
+        session === CANARY ? NOTHING : this.#spoilt(session, this.#randomOf(session)),
         error,
       );
     }
@@ -339,13 +348,18 @@ class SessionFuzzing {
   }
 }
 
+/** Stands for the number of a session that was a well-formed one. */
+const CANARY = -1;
+
 const NOTHING = new Uint8Array(0);
 
+/** Gone counts as empty. */
 function isEmpty(path: string): boolean {
   try {
     return Deno.statSync(path).size === 0;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
   }
 }
 

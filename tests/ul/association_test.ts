@@ -277,3 +277,20 @@ Deno.test("a stream of garbage does not hold the connection open after the A-ABO
       clearInterval(flood);
     }
   }));
+
+Deno.test("a peer that answers our rejection with A-ABORT is let go at once, not when ARTIM runs out", () =>
+  withReceived(associateRequest(), async (peer, association) => {
+    const rejecting = association.reject(1, 1, 7);
+    await peer.expectPdu(PduType.AssociateReject);
+    await peer.send(USER_ABORT);
+    assert.equal((await peer.receiveRest(2000)).length, 0);
+    await rejecting;
+  }, { associationMs: 60_000 }));
+
+Deno.test("a release collision whose second answer never comes is a time-out, not an end in order", () =>
+  established(async (peer, association) => {
+    const releasing = association.release();
+    await peer.expectPdu(PduType.ReleaseRequest);
+    await peer.send(RELEASE_RQ);
+    await assert.rejects(releasing, endsAs("timeout", /no answer to the release request/));
+  }, { releaseMs: 200 }));
