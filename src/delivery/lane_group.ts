@@ -21,7 +21,8 @@ import {
 import { HealthLog } from "./health_log.ts";
 import { type Destination, DestinationError, type Outcome, type Session } from "./outcome.ts";
 import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
-import { afterTrouble, noTroubles, TROUBLES, type Troubles } from "./retry.ts";
+import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
+import { TroubleBook } from "./trouble_book.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
 const log = getLog("delivery");
@@ -41,12 +42,6 @@ const WAITING_PER_SESSION = 4;
 /** Entries shown to a session being opened. */
 const LOOK_AHEAD = 64;
 
-interface Trouble {
-  readonly counts: Troubles;
-  /** Instances the destination had taken when this one was last tried. */
-  deliveredThen: number;
-}
-
 /** A session at work, or parked until there is work. */
 interface Lane {
   session: Session | undefined;
@@ -58,7 +53,7 @@ export class LaneGroup {
   readonly #setting: DeliverySetting;
   readonly #healthLog: HealthLog;
   readonly #line = new WaitingLine();
-  readonly #troubles = new Map<Entry, Trouble>();
+  readonly #troubles = new TroubleBook();
   /** Entries of which an attempt ended without an answer. */
   readonly #mayHaveArrived = new WeakSet<Entry>();
   readonly #lanes = new Set<Lane>();
@@ -387,7 +382,7 @@ export class LaneGroup {
 
   /** An entry needs nothing more of this destination. */
   #over(entry: Entry): void {
-    this.#troubles.delete(entry);
+    this.#troubles.forget(entry);
     this.#waiting--;
   }
 
@@ -416,25 +411,27 @@ export class LaneGroup {
   async #trouble(entry: Entry, kind: keyof Troubles, reason: string): Promise<void> {
     const { spool, backOff, random } = this.#setting;
     const now = this.#now();
-    const trouble = this.#troubles.get(entry) ??
-      { counts: noTroubles(), deliveredThen: this.#delivered };
-    this.#troubles.set(entry, trouble);
-    const othersPass = this.#delivered > trouble.deliveredThen;
-    trouble.deliveredThen = this.#delivered;
-    trouble.counts[kind] = kind === "refused"
-      ? spool.countTry(entry, this.name)
-      : trouble.counts[kind] + 1;
+    const { counts, attempts, othersPass } = this.#troubles.note(entry, kind, this.#delivered);
+    if (kind === "refused") counts.refused = spool.countTry(entry, this.name);
     this.#lastAnswer = reason;
     if (kind === "interrupted") {
-      // It may be this one instance that the destination cannot bear: whoever reads that it is down should know.
+      // It may be this one instance that the destination cannot bear: who reads that it is down should know.
       const sop = entry.sopInstanceUid || entry.base;
-      const told = `${reason} (on instance ${sop}, attempt ${trouble.counts.interrupted} of it)`;
+      const told = `${reason} (on instance ${sop}, attempt ${attempts} of it)`;
       this.#setHealth(onInterrupted(this.#health, told, now, backOff, random()));
     } else if (kind === "outOfResources") {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
     } else this.#setHealth(onAnswer(this.#health));
     const { retryAttempts } = this.#destination;
-    const next = afterTrouble(kind, trouble.counts, retryAttempts, othersPass, backOff, random());
+    const next = afterTrouble(
+      kind,
+      counts,
+      retryAttempts,
+      othersPass,
+      backOff,
+      random(),
+      attempts,
+    );
     if (next.kind === "again") {
       if (!this.#isWanted(entry)) return;
       this.#line.delay(entry, now + next.delayMs);
@@ -445,7 +442,7 @@ export class LaneGroup {
         destination: this.name,
         sop: entry.sopInstanceUid,
         entry: entry.base,
-        tries: trouble.counts[kind],
+        tries: counts[kind],
         inSeconds: Math.round(next.delayMs / 1000),
       });
       return;
@@ -454,7 +451,7 @@ export class LaneGroup {
       kind: "refused",
       reason,
       when: new Date(now).toISOString(),
-      tries: trouble.counts[kind],
+      tries: counts[kind],
     });
     this.#over(entry);
     this.#failed++;
@@ -463,7 +460,7 @@ export class LaneGroup {
       destination: this.name,
       sop: entry.sopInstanceUid,
       entry: entry.base,
-      tries: trouble.counts[kind],
+      tries: counts[kind],
     });
     this.#setting.changed();
   }

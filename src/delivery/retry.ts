@@ -13,7 +13,7 @@ export interface BackOff {
 
 export const DEFAULT_BACK_OFF: BackOff = { firstMs: 5_000, mostMs: 300_000 };
 
-/** Failed attempts of one instance at one destination, by kind. */
+/** Failed attempts of one instance at one destination that count, by kind. */
 export interface Troubles {
   refused: number;
   outOfResources: number;
@@ -34,6 +34,9 @@ export const TROUBLES = {
   "not-an-answer": "nonAnswers",
 } as const satisfies Record<string, keyof Troubles>;
 
+/** Troubles that may be the destination's: they count against an instance only where others pass, but for the first. */
+export const DOUBTFUL: ReadonlySet<keyof Troubles> = new Set(["outOfResources", "interrupted"]);
+
 /** Times an instance may meet each trouble before it is given up; refusals are the configuration's. */
 const MOST_OUT_OF_RESOURCES = 10;
 const MOST_PROTOCOL_ERRORS = 3;
@@ -47,11 +50,12 @@ export type NextStep =
 /**
  * Decides about an instance after its latest trouble.
  *
- * @param troubles all there was, the latest included
+ * @param troubles all that count, the latest included
  * @param retryAttempts tries granted beside the first
  * @param othersPass whether the destination has taken other instances since this one was last tried: only then is the
  * trouble this instance's own
  * @param random 0 to 1
+ * @param attempts all failed attempts, those included that do not count: the wait grows with them
  */
 export function afterTrouble(
   kind: keyof Troubles,
@@ -60,10 +64,12 @@ export function afterTrouble(
   othersPass: boolean,
   backOff: BackOff,
   random: number,
+  attempts = 0,
 ): NextStep {
   const count = troubles[kind];
   if (givesUp(kind, count, retryAttempts, othersPass)) return { kind: "give-up" };
-  const ceiling = Math.min(backOff.mostMs, backOff.firstMs * 2 ** Math.min(count - 1, 20));
+  const doublings = Math.min(Math.max(count, attempts) - 1, 20);
+  const ceiling = Math.min(backOff.mostMs, backOff.firstMs * 2 ** doublings);
   // Half fixed, half random: not before time, and not all at once.
   return { kind: "again", delayMs: Math.round(ceiling * (0.5 + random / 2)) };
 }

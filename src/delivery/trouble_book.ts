@@ -1,0 +1,48 @@
+/*
+ * What each instance has met at one destination so far, and what of it counts against the instance.
+ *
+ * Owns the counts in memory; what follows from them is `retry.ts`. Trouble that may be the destination's own (no answer,
+ * out of resources) counts only where others passed since the instance was last tried: an outage spends nobody's tries.
+ */
+
+import type { Entry } from "../spool/entry.ts";
+import { DOUBTFUL, noTroubles, type Troubles } from "./retry.ts";
+
+export interface Trouble {
+  /** What counts, by kind. */
+  readonly counts: Troubles;
+  /** All failed attempts. */
+  attempts: number;
+  /** Whether the destination took other instances since this one was tried before. */
+  othersPass: boolean;
+  /** Instances the destination had taken when this one was last tried. */
+  deliveredThen: number;
+}
+
+export class TroubleBook {
+  readonly #troubles = new Map<Entry, Trouble>();
+
+  /**
+   * Notes a failed attempt.
+   *
+   * @param delivered instances the destination has taken so far
+   */
+  note(entry: Entry, kind: keyof Troubles, delivered: number): Trouble {
+    let trouble = this.#troubles.get(entry);
+    if (trouble === undefined) {
+      trouble = { counts: noTroubles(), attempts: 0, othersPass: false, deliveredThen: delivered };
+      this.#troubles.set(entry, trouble);
+    }
+    trouble.attempts++;
+    trouble.othersPass = delivered > trouble.deliveredThen;
+    trouble.deliveredThen = delivered;
+    const { counts, othersPass } = trouble;
+    if (othersPass || counts[kind] === 0 || !DOUBTFUL.has(kind)) counts[kind]++;
+    return trouble;
+  }
+
+  /** The instance is done with. */
+  forget(entry: Entry): void {
+    this.#troubles.delete(entry);
+  }
+}
