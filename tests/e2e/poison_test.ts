@@ -59,25 +59,28 @@ for (const { what, deed, reason, most } of KINDS) {
       { length: GOOD },
       (_, n) => instanceOfSize(n === 50 ? POISON : `1.2.826.1.${n}`, 2000),
     );
-    await using sender = await Sender.open(forwarder.port);
-    for (const instance of sent) assert.equal(await sender.send(instance), 0);
-    // A modality goes on sending: what passes meanwhile shows whose fault it is.
-    await until(
-      async () => {
-        if (forwarder.destination("node").failed === 1) return true;
-        const more = instanceOfSize(`1.2.826.2.${sent.length}`, 2000);
-        sent.push(more);
-        assert.equal(await sender.send(more), 0);
-        return false;
-      },
-      45_000,
-      () => `it to be given up: ${JSON.stringify(forwarder.destination("node"))}`,
-    );
+    {
+      await using sender = await Sender.open(forwarder.port);
+      for (const instance of sent) assert.equal(await sender.send(instance), 0);
+      // A modality goes on sending: what passes meanwhile shows whose fault it is.
+      await until(
+        async () => {
+          if (forwarder.destination("node").failed === 1) return true;
+          const more = instanceOfSize(`1.2.826.2.${sent.length}`, 2000);
+          sent.push(more);
+          assert.equal(await sender.send(more), 0);
+          return false;
+        },
+        45_000,
+        () => `it to be given up: ${JSON.stringify(forwarder.destination("node"))}`,
+      );
+    }
     await forwarder.delivered("node", sent.length - 1);
     await forwarder.delivered("other", sent.length);
     assert.deepEqual(forwarder.destination("node").failed, 1);
     assert.equal(forwarder.destination("node").health.state, "up");
 
+    await forwarder.stop();
     const spool = scratch.at("spool");
     const [kept, more] = heldFor("node", spool);
     assert.equal(kept?.sopInstanceUid, POISON);
