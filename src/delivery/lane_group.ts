@@ -424,24 +424,21 @@ export class LaneGroup {
   async #trouble(entry: Entry, kind: keyof Troubles, reason: string): Promise<void> {
     const { spool, ledger, backOff, random } = this.#setting;
     const now = this.#now();
-    const { counts, othersPass } = this.#troubles.note(
-      entry,
-      kind,
-      this.#delivered,
-      kind === "refused" ? spool.countTry(entry, this.name) : undefined,
-    );
+    const met = this.#troubles.note(entry, kind, this.#delivered);
+    const { counts, attempts } = met;
+    if (kind === "refused") counts.refused = spool.countTry(entry, this.name);
     const tries = counts[kind];
     this.#lastAnswer = reason;
     if (kind === "interrupted") {
-      // It may be this one instance that the destination cannot bear: whoever reads that it is down should know.
+      // It may be this one instance that the destination cannot bear: who reads that it is down should know.
       const sop = entry.sopInstanceUid || entry.base;
-      const told = `${reason} (on instance ${sop}, attempt ${counts.interrupted} of it)`;
+      const told = `${reason} (on instance ${sop}, attempt ${attempts} of it)`;
       this.#setHealth(onInterrupted(this.#health, told, now, backOff, random()));
     } else if (kind === "outOfResources") {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
     } else this.#setHealth(onAnswer(this.#health));
     const { retryAttempts } = this.#destination;
-    const next = afterTrouble(kind, counts, retryAttempts, othersPass, backOff, random());
+    const next = afterTrouble(kind, met, retryAttempts, backOff, random());
     if (!this.#isWanted(entry)) return;
     if (next.kind === "again") {
       this.#line.delay(entry, now + next.delayMs);

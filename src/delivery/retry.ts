@@ -13,7 +13,7 @@ export interface BackOff {
 
 export const DEFAULT_BACK_OFF: BackOff = { firstMs: 5_000, mostMs: 300_000 };
 
-/** Failed attempts of one instance at one destination, by kind. */
+/** Failed attempts of one instance at one destination that count, by kind. */
 export interface Troubles {
   refused: number;
   outOfResources: number;
@@ -34,6 +34,9 @@ export const TROUBLES = {
   "not-an-answer": "nonAnswers",
 } as const satisfies Record<string, keyof Troubles>;
 
+/** Troubles that may be the destination's: they count against an instance only where others pass, but for the first. */
+export const DOUBTFUL: ReadonlySet<keyof Troubles> = new Set(["outOfResources", "interrupted"]);
+
 /** Times an instance may meet each trouble before it is given up; refusals are the configuration's. */
 const MOST_OUT_OF_RESOURCES = 10;
 const MOST_PROTOCOL_ERRORS = 3;
@@ -44,26 +47,33 @@ export type NextStep =
   | { readonly kind: "again"; readonly delayMs: number }
   | { readonly kind: "give-up" };
 
+/** What an instance has met at one destination, its latest trouble included. */
+export interface Met {
+  /** What counts against it, by kind. */
+  readonly counts: Readonly<Troubles>;
+  /** All failed attempts, those included that do not count: the wait grows with them. */
+  readonly attempts: number;
+  /** Whether the destination has taken others since this one was last tried: only then is the trouble its own. */
+  readonly othersPass: boolean;
+}
+
 /**
  * Decides about an instance after its latest trouble.
  *
- * @param troubles all there was, the latest included
  * @param retryAttempts tries granted beside the first
- * @param othersPass whether the destination has taken other instances since this one was last tried: only then is the
- * trouble this instance's own
  * @param random 0 to 1
  */
 export function afterTrouble(
   kind: keyof Troubles,
-  troubles: Troubles,
+  { counts, attempts, othersPass }: Met,
   retryAttempts: number,
-  othersPass: boolean,
   backOff: BackOff,
   random: number,
 ): NextStep {
-  const count = troubles[kind];
+  const count = counts[kind];
   if (givesUp(kind, count, retryAttempts, othersPass)) return { kind: "give-up" };
-  const ceiling = Math.min(backOff.mostMs, backOff.firstMs * 2 ** Math.min(count - 1, 20));
+  const doublings = Math.min(Math.max(count, attempts) - 1, 20);
+  const ceiling = Math.min(backOff.mostMs, backOff.firstMs * 2 ** doublings);
   // Half fixed, half random: not before time, and not all at once.
   return { kind: "again", delayMs: Math.round(ceiling * (0.5 + random / 2)) };
 }

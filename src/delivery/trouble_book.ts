@@ -1,13 +1,17 @@
 /*
- * What each instance has met at one destination so far, and whether the destination took others meanwhile: what `retry.ts`
- * decides by. Nothing of it needs to survive a restart but the refusals, which are in the instance's name.
+ * What each instance has met at one destination so far, and what of it counts against the instance.
+ *
+ * Owns the counts in memory; what follows from them is `retry.ts`. Trouble that may be the destination's own (no answer,
+ * out of resources) counts only where others passed since the instance was last tried: an outage spends nobody's tries.
  */
 
 import type { Entry } from "../spool/entry.ts";
-import { noTroubles, type Troubles } from "./retry.ts";
+import { DOUBTFUL, type Met, noTroubles, type Troubles } from "./retry.ts";
 
-interface Trouble {
+interface Trouble extends Met {
   readonly counts: Troubles;
+  attempts: number;
+  othersPass: boolean;
   /** Instances the destination had taken when this one was last tried. */
   deliveredThen: number;
 }
@@ -16,26 +20,25 @@ export class TroubleBook {
   readonly #troubles = new Map<Entry, Trouble>();
 
   /**
-   * Notes one more trouble.
+   * Notes a failed attempt.
    *
    * @param delivered instances the destination has taken so far
-   * @param count the new count, where it is kept elsewhere; one more than before otherwise
-   * @returns all counts, and whether others were taken since this instance was last tried
    */
-  note(
-    entry: Entry,
-    kind: keyof Troubles,
-    delivered: number,
-    count?: number,
-  ): { counts: Troubles; othersPass: boolean } {
-    const trouble = this.#troubles.get(entry) ?? { counts: noTroubles(), deliveredThen: delivered };
-    this.#troubles.set(entry, trouble);
-    const { counts, deliveredThen } = trouble;
+  note(entry: Entry, kind: keyof Troubles, delivered: number): Trouble {
+    let trouble = this.#troubles.get(entry);
+    if (trouble === undefined) {
+      trouble = { counts: noTroubles(), attempts: 0, othersPass: false, deliveredThen: delivered };
+      this.#troubles.set(entry, trouble);
+    }
+    trouble.attempts++;
+    trouble.othersPass = delivered > trouble.deliveredThen;
     trouble.deliveredThen = delivered;
-    counts[kind] = count ?? counts[kind] + 1;
-    return { counts, othersPass: delivered > deliveredThen };
+    const { counts, othersPass } = trouble;
+    if (othersPass || counts[kind] === 0 || !DOUBTFUL.has(kind)) counts[kind]++;
+    return trouble;
   }
 
+  /** The instance is done with. */
   forget(entry: Entry): void {
     this.#troubles.delete(entry);
   }

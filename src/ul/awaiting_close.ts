@@ -41,5 +41,5 @@ export async function awaitPeerClose(
     await transport.write(encodeControlPdu({ type: PduType.Abort, source: 2, reason }), stallMs);
   }
   const sink = new Uint8Array(4096);
-  while (await transport.read(sink, reader.idleMs, "peer does not close"));
+  while (await transport.read(sink, reader.readMs, "peer does not close"));
 }

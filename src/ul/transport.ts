@@ -6,6 +6,9 @@
  * and what was waiting then fails with a TransportError that says which time-out it was.
  */
 
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+
 /** What a connection failed of; `kind` is for decisions, the message for people. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
@@ -168,9 +171,19 @@ export class Transport {
   }
 }
 
+/** The addresses of a host name, those to be tried first at the front. */
+export type Resolve = (host: string) => Promise<readonly string[]>;
+
+/** As the system resolves names; an address is its own. */
+const systemResolve: Resolve = async (host) => {
+  if (isIP(host) !== 0) return [host];
+  return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+};
+
 /**
- * Connects over TCP.
+ * Connects over TCP, to the first of a name's addresses that takes the connection.
  *
+ * @param timeoutMs for all of it, looking the name up included
  * @throws {TransportError} refused, unreachable, name not found, or time-out
  */
 export async function connectTcp(
@@ -178,22 +191,29 @@ export async function connectTcp(
   port: number,
   timeoutMs: number,
   signal: AbortSignal,
+  resolve: Resolve = systemResolve,
 ): Promise<Transport> {
   signal.throwIfAborted();
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), timeoutMs);
   const stop = AbortSignal.any([signal, timeout.signal]);
+  const until = performance.now() + timeoutMs;
+  let addresses: readonly string[] | undefined;
   try {
-    const connection = await Deno.connect({ hostname: host, port, signal: stop });
+    addresses = await unlessAborted(resolve(host), stop);
+    const connection = await connectToOne(addresses, port, until, stop);
     connection.setNoDelay(true);
     return new Transport(connection, host, port);
   } catch (error) {
     signal.throwIfAborted();
     const where = `${host}:${port}`;
     if (timeout.signal.aborted) {
+      const seconds = timeoutMs / 1000;
       throw new TransportError(
         "timeout",
-        `${where} did not answer within ${timeoutMs / 1000} s`,
+        addresses === undefined
+          ? `The host name ${host} could not be looked up within ${seconds} s`
+          : `${where} did not answer within ${seconds} s`,
         error,
       );
     }
@@ -215,6 +235,43 @@ export async function connectTcp(
     );
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Tries one address after another, each with its share of the time: a node may listen on one of them only. */
+async function connectToOne(
+  addresses: readonly string[],
+  port: number,
+  until: number,
+  stop: AbortSignal,
+): Promise<Deno.TcpConn> {
+  let failure: unknown = new Error("the name has no address");
+  for (const [n, hostname] of addresses.entries()) {
+    const share = new AbortController();
+    const left = addresses.length - n;
+    const timer = setTimeout(() => share.abort(), (until - performance.now()) / left);
+    try {
+      const signal = left === 1 ? stop : AbortSignal.any([stop, share.signal]);
+      return await Deno.connect({ hostname, port, signal });
+    } catch (error) {
+      failure = error;
+      stop.throwIfAborted();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  throw failure;
+}
+
+/** The promise's value, or the signal's reason as soon as it is aborted: looking a name up cannot be stopped, only left. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

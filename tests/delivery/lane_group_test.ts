@@ -299,6 +299,35 @@ Deno.test("a destination that does not let us in is probed every 300 s, by rejec
   }
 });
 
+for (const kind of ["interrupted", "out-of-resources"] as const) {
+  Deno.test(`attempts that came to ${kind} in an outage do not count against an instance afterwards`, () =>
+    inHouse(async (house) => {
+      const pacs = house.destination();
+      let outage = true;
+      let blip = false;
+      pacs.answer = (each) => {
+        if (outage) return { kind, reason: "an outage" };
+        if (each.base !== "e0" || !blip) return DELIVERED;
+        blip = false;
+        return { kind, reason: "a blip" };
+      };
+      const group = house.group(pacs);
+      group.add(entries(1));
+      await house.clock.advance(86_400_000);
+      assert.ok(pacs.attempted.length > 100, `${pacs.attempted.length} attempts`);
+      // It is back, others pass, and the one tried in vain all day meets one more mishap.
+      outage = false;
+      blip = true;
+      group.add([entry("before")]);
+      await house.clock.advance(300_000);
+      group.add([entry("behind")]);
+      await house.clock.advance(600_000);
+      assert.equal(blip, false, "the mishap came about");
+      assert.deepEqual(house.spool.failed, [], "and is no reason to give it up");
+      assert.ok(pacs.delivered.includes("e0"));
+    }));
+}
+
 Deno.test("a destination that is down because of one instance is said to be down on that instance", () =>
   inHouse(async (house) => {
     const pacs = house.destination();
@@ -317,12 +346,14 @@ Deno.test("a destination that is down because of one instance is said to be down
     );
     assert.equal(waiting, 1, "nothing else passes, so nothing shows whose fault it is: it is kept");
     assert.ok(attempts <= 20, `${attempts} attempts in an hour`);
-    // The first other instance that passes shows it.
+    // Others that pass between its tries show it.
     pacs.answer = (each) =>
       each === poison ? { kind: "interrupted", reason: "aborted" } : DELIVERED;
-    group.add([entry("good")]);
-    await house.clock.advance(3_600_000);
-    assert.deepEqual(pacs.delivered, ["good"]);
+    for (let n = 0; n < 6; n++) {
+      group.add([entry(`good${n}`)]);
+      await house.clock.advance(600_000);
+    }
+    assert.equal(pacs.delivered.length, 6);
     assert.deepEqual(house.spool.failed.map((each) => each.base), ["poison"]);
   }));
 

@@ -15,8 +15,8 @@ function step(
   count: number,
   { attempts = 3, othersPass = true, random = 1 } = {},
 ) {
-  const troubles = { ...noTroubles(), [kind]: count };
-  return afterTrouble(kind, troubles, attempts, othersPass, DEFAULT_BACK_OFF, random);
+  const met = { counts: { ...noTroubles(), [kind]: count }, attempts: count, othersPass };
+  return afterTrouble(kind, met, attempts, DEFAULT_BACK_OFF, random);
 }
 
 /** kind, attempts granted by the configuration, whether others pass, last count that is tried again. */
@@ -51,8 +51,9 @@ for (const [kind, attempts, othersPass, last] of LAST) {
 }
 
 Deno.test("one kind of trouble does not spend the tries of another", () => {
-  const troubles = { ...noTroubles(), refused: 3, protocolErrors: 2, nonAnswers: 1 };
-  const next = afterTrouble("nonAnswers", troubles, 3, true, DEFAULT_BACK_OFF, 1);
+  const counts = { ...noTroubles(), refused: 3, protocolErrors: 2, nonAnswers: 1 };
+  const met = { counts, attempts: 1, othersPass: true };
+  const next = afterTrouble("nonAnswers", met, 3, DEFAULT_BACK_OFF, 1);
   assert.deepEqual(next, { kind: "again", delayMs: 5_000 });
 });
 

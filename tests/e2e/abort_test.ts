@@ -57,6 +57,7 @@ Deno.test("200 associations aborted at 1 %, 50 % and 99 % of a data set and behi
     20_000,
     "the line to be empty",
   );
+  await forwarder.stop();
   assertConserved(sent, ["1.2.3.9"], sink.arrivals, "pacs", scratch.at("spool"));
   for (const uid of sink.uids()) {
     assert.ok(whole.has(uid) || uid === "1.2.3.9", `${uid} was never whole and arrived`);

@@ -229,6 +229,7 @@ Deno.test("a destination that never answers a release is left after 1 s, with al
   assert.equal(hole.seen.length, sent.length, "each instance once");
   assert.equal(forwarder.destination("hole").health.state, "up");
   const hashes = hashesOf(sent);
+  await forwarder.stop();
   assertConserved(hashes, hashes.keys(), hole.taken, "hole", scratch.at("spool"));
 });
 
@@ -254,5 +255,6 @@ Deno.test("a destination that takes connections and closes them is down, asked a
   shut = false;
   await forwarder.delivered("pacs", sent.length);
   const hashes = hashesOf(sent);
+  await forwarder.stop();
   assertConserved(hashes, hashes.keys(), node.taken, "pacs", scratch.at("spool"));
 });

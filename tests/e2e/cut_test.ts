@@ -93,6 +93,7 @@ async function cutEverywhere(
     "the line to be empty",
   );
   assert.ok(answered.size >= 3, "some sessions went far enough to be answered");
+  await forwarder.stop();
   assertConserved(sent, answered, sink.arrivals, "pacs", scratch.at("spool"));
   for (const uid of sink.uids()) {
     assert.ok(whole.has(uid) || uid === "1.2.3.9", `${uid} was cut before its end and arrived`);

@@ -197,6 +197,7 @@ Deno.test("a SOP class taken in another transfer syntax only is converted where 
   assert.equal(refused.seen.length, 0);
   assert.match(forwarder.destination("refused").lastAnswer, SYNTAX);
   const hashes = hashesOf(sent);
+  await forwarder.stop();
   assertConserved(hashes, hashes.keys(), [], "refused", scratch.at("spool"));
 });
 
@@ -216,6 +217,7 @@ Deno.test("an acceptance that flips the roles nobody negotiated changes nothing:
   await sendAll(forwarder.port, sent);
   await forwarder.delivered("pacs", sent.length);
   const hashes = hashesOf(sent);
+  await forwarder.stop();
   assertConserved(hashes, hashes.keys(), node.taken, "pacs", scratch.at("spool"));
   assert.equal(node.seen.length, sent.length);
 });
@@ -240,5 +242,6 @@ Deno.test("an acceptance in place of an answer to an instance is a breach of pro
   await forwarder.delivered("pacs", sent.length);
   assert.deepEqual(aborts, ["0 0 2 2"]);
   const hashes = hashesOf(sent);
+  await forwarder.stop();
   assertConserved(hashes, hashes.keys(), node.taken, "pacs", scratch.at("spool"));
 });

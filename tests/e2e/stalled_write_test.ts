@@ -53,6 +53,7 @@ Deno.test("an association whose write stalled is never used again, though the de
   assert.ok(overStalled instanceof Error, `over the stalled association came ${overStalled}`);
   assert.equal(node.timesSeen("1.2.826.1"), 1, "whole once, over another association");
   const hashes = hashesOf(sent);
+  await forwarder.stop();
   assertConserved(hashes, hashes.keys(), node.taken, "pacs", scratch.at("spool"));
   assert.equal(node.taken.length, sent.length);
   assert.equal(forwarder.destination("pacs").failed, 0);

@@ -1,6 +1,7 @@
 /*
  * The oracle of conservation for one destination: what was answered with Success has arrived there or is held for it,
- * byte for byte, and nothing arrived that was not sent whole.
+ * byte for byte, and nothing arrived that was not sent whole. The forwarder is to be stopped before: files move under
+ * one that runs.
  */
 
 import assert from "node:assert/strict";

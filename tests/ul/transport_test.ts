@@ -134,6 +134,54 @@ Deno.test("a port nobody listens on is told from an unknown name and from silenc
   );
 });
 
+Deno.test("a name with several addresses is reached by the one that listens, whether the others refuse or swallow", async () => {
+  const listener = await PeerListener.listen();
+  // A queue of one that nobody takes from: once it is full, the system drops what asks to connect.
+  using full = Deno.listen({ hostname: "127.0.0.2", port: listener.port, tcpBacklog: 1 });
+  const fillers: Deno.TcpConn[] = [];
+  for (;;) {
+    const { hostname, port } = full.addr;
+    const signal = AbortSignal.timeout(500);
+    const filler = await Deno.connect({ hostname, port, signal }).catch(() => undefined);
+    if (filler === undefined) break;
+    fillers.push(filler);
+  }
+  try {
+    const addresses = ["127.0.0.3", "127.0.0.2", "127.0.0.1"];
+    const began = performance.now();
+    const transport = await connectTcp("pacs.test", listener.port, 2000, NEVER, (host) => {
+      assert.equal(host, "pacs.test");
+      return Promise.resolve(addresses);
+    });
+    assert.ok(performance.now() - began < 2000, "the silent one had its share of the time");
+    const peer = await listener.accept();
+    await transport.write(Uint8Array.of(1), 1000);
+    assert.equal(hex(await peer.receive(1)), "01");
+    assert.equal(transport.peer, `pacs.test:${listener.port}`);
+    transport.close();
+    peer.close();
+    await assert.rejects(
+      connectTcp("pacs.test", 1, 10_000, NEVER, () => Promise.resolve(["127.0.0.3", "127.0.0.1"])),
+      kind("refused", /pacs\.test:1 refused/),
+    );
+  } finally {
+    for (const filler of fillers) filler.close();
+    await listener.close();
+  }
+});
+
+Deno.test("a name server that does not answer is a time-out, and an abort does not wait for it", async () => {
+  const silent = () => new Promise<never>(() => {});
+  await assert.rejects(
+    connectTcp("pacs.test", 104, 80, NEVER, silent),
+    kind("timeout", /pacs\.test could not be looked up within 0\.08 s/),
+  );
+  const stop = new AbortController();
+  const connecting = connectTcp("pacs.test", 104, 60_000, stop.signal, silent);
+  stop.abort("enough");
+  await assert.rejects(connecting, (reason) => reason === "enough");
+});
+
 Deno.test("an abort ends a connection attempt, before it and in it", async () => {
   await assert.rejects(connectTcp("127.0.0.1", 1, 5000, AbortSignal.abort("enough")), (reason) => {
     assert.equal(reason, "enough");
