@@ -37,7 +37,7 @@ import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts
 import { bucketNames, examineSlot, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
-import { checkVersion, SpoolError } from "./version.ts";
+import { checkVersion, SpoolError, unusable } from "./version.ts";
 
 /** Free space is asked for at most so often, in ms. */
 const FREE_SPACE_AGE_MS = 250;
@@ -89,12 +89,16 @@ export class Spool implements IncomingOwner {
     const spool = new Spool(options);
     const { version, incoming, queue, failed, retry, corrupt } = spool.#paths;
     const files = options.files;
-    files.makeDirectory(options.directory);
-    checkVersion(files, options.directory, version);
-    for (const path of [incoming, queue, failed, retry, corrupt]) files.makeDirectory(path);
-    for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
-    await files.syncDirectory(queue);
-    await files.syncDirectory(options.directory);
+    try {
+      files.makeDirectory(options.directory);
+      checkVersion(files, options.directory, version);
+      for (const path of [incoming, queue, failed, retry, corrupt]) files.makeDirectory(path);
+      for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));
+      await files.syncDirectory(queue);
+      await files.syncDirectory(options.directory);
+    } catch (error) {
+      throw unusable(options.directory, error);
+    }
     try {
       await spool.#probe();
     } catch (error) {
@@ -466,11 +470,7 @@ export class Spool implements IncomingOwner {
     try {
       await probeDisk(this.#files, this.#paths.probe, this.#options.now());
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new SpoolError(
-        `The spool ${this.#options.directory} cannot be written and synced: ${message}`,
-        { cause: error },
-      );
+      throw unusable(this.#options.directory, error);
     }
   }
 
