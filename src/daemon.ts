@@ -345,10 +345,16 @@ class RunningDaemon implements Daemon {
 
   #keepHouse(): void {
     const everySoOften = (ms: number, task: () => Promise<void>) => {
+      // What goes on failing each second is told once.
+      let trouble = "";
       this.#timers.push(setInterval(() => {
-        this.#housekeeping = this.#housekeeping.then(task).catch((error) => {
-          log.error("Housekeeping failed", { error });
-        });
+        this.#housekeeping = this.#housekeeping.then(task).then(
+          () => void (trouble = ""),
+          (error) => {
+            if (String(error) !== trouble) log.error("Housekeeping failed", { error });
+            trouble = String(error);
+          },
+        );
       }, ms));
     };
     everySoOften(RETRY_LOOK_MS, async () => {

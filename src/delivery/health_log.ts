@@ -41,7 +41,9 @@ export class HealthLog {
     }
     if (before === next) return false;
     const isNew = before.state !== next.state;
-    if (!isNew && now - this.#lastLineAt < SUMMARY_MS) return false;
+    const since = now - this.#lastLineAt;
+    // Less than nothing where the clock was set back: that must not silence the log until it is what it was.
+    if (!isNew && since >= 0 && since < SUMMARY_MS) return false;
     this.#lastLineAt = now;
     const properties = {
       destination: this.#destination,

@@ -133,6 +133,7 @@ export class LaneGroup {
     const now = this.#now();
     // A clock that was set back must not put off for a day what was due in a minute.
     const setBack = now < this.#latest - SET_BACK_MS;
+    if (setBack) this.#limit.until = 0;
     this.#latest = now;
     this.#line.ripen(setBack ? Infinity : now);
     if (this.#health.state !== "up") {

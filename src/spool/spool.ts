@@ -39,7 +39,7 @@ import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts
 import { examineSlot, highestAside, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
-import { checkVersion, SpoolError } from "./version.ts";
+import { checkVersion, SpoolError, unusable } from "./version.ts";
 
 /** Idle write buffers kept for the next instance. */
 const SPARE_BUFFERS = 8;
@@ -89,18 +89,26 @@ export class Spool implements IncomingOwner {
   static async open(options: SpoolOptions): Promise<Spool> {
     const { directory, files } = options;
     const spool = new Spool(options);
-    files.makeDirectory(directory);
-    const hasVersion = checkVersion(files, directory, spool.#paths.version);
     try {
-      await spool.#probe();
+      files.makeDirectory(directory);
+      const hasVersion = checkVersion(files, directory, spool.#paths.version);
+      await spool.#probeAtStart();
+      await makeSpool(files, directory, hasVersion);
     } catch (error) {
-      // Delivery needs no room and makes some: nothing new is taken until then.
-      if (!(error instanceof SpoolError) || !isOutOfRoom(error.cause)) throw error;
-      spool.#broken = `there is no room where the spool is (${directory})`;
-      options.report(error.message);
+      throw unusable(directory, error);
     }
-    await makeSpool(files, directory, hasVersion);
     return spool;
+  }
+
+  /** Without room delivery goes on and makes some: nothing new is taken until then. */
+  async #probeAtStart(): Promise<void> {
+    try {
+      await this.#probe();
+    } catch (error) {
+      if (!(error instanceof SpoolError) || !isOutOfRoom(error.cause)) throw error;
+      this.#broken = `there is no room where the spool is (${this.#options.directory})`;
+      this.#options.report(error.message);
+    }
   }
 
   /**
@@ -463,11 +471,7 @@ export class Spool implements IncomingOwner {
     try {
       await probeDisk(this.#files, this.#paths.probe, this.#options.now());
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new SpoolError(
-        `The spool ${this.#options.directory} cannot be written and synced: ${message}`,
-        { cause: error },
-      );
+      throw unusable(this.#options.directory, error);
     }
   }
 

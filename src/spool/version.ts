@@ -1,5 +1,6 @@
 /*
- * The spool's version: a program never touches a spool whose files mean something else than it thinks.
+ * The spool's version: a program never touches a spool whose files mean something else than it thinks. And the error for
+ * a spool that cannot be used.
  */
 
 import { type FileSystem, readFully } from "./file_system.ts";
@@ -9,6 +10,15 @@ const VERSION = "1";
 /** The spool cannot be used; the message says why and what to do. */
 export class SpoolError extends Error {
   override readonly name = "SpoolError";
+}
+
+/** What to tell where a spool's disk does not do its part; an error that tells already stays as it is. */
+export function unusable(directory: string, error: unknown): SpoolError {
+  if (error instanceof SpoolError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new SpoolError(`The spool ${directory} cannot be written and synced: ${message}`, {
+    cause: error,
+  });
 }
 
 /**

@@ -63,3 +63,22 @@ for (
     assert.ok(records.length > 10, "and is not forgotten either");
   });
 }
+
+Deno.test("a destination that is down is not forgotten by the log because the clock is set back by a day", async () => {
+  let before = 0;
+  const records = await logged(() =>
+    inHouse(async (house) => {
+      const pacs = house.destination();
+      pacs.unreachable = DOWN;
+      house.group(pacs).add(entries(1));
+      await house.clock.advance(3_600_000);
+      before = pacs.opened.length;
+      house.clock.correct(-86_400_000);
+      await house.clock.advance(3 * 3_600_000);
+    })
+  );
+  assert.ok(before > 0);
+  const summaries = records.filter(({ rawMessage }) => String(rawMessage).includes("still down"));
+  // One in a quarter of an hour at most, as far as attempts fall on it: four hours of them.
+  assert.ok(summaries.length >= 8, `${summaries.length} summaries`);
+});

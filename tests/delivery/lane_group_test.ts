@@ -553,6 +553,45 @@ Deno.test("a destination that takes one association at a time is served over it,
     assert.equal(group.snapshot().health.state, "up");
   }));
 
+Deno.test("a clock set back by a day does not keep a destination to one session for a day", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.sessions = 4;
+    const open = pacs.open.bind(pacs);
+    let most = 1;
+    pacs.open = () =>
+      pacs.openNow < most
+        ? open()
+        : Promise.reject(new DestinationError("unreachable", "local limit exceeded"));
+    const group = house.group(pacs);
+    group.add(entries(200));
+    await house.clock.advance(20_000);
+    most = 4;
+    house.clock.correct(-86_400_000);
+    await house.clock.advance(300_000);
+    group.add(entries(200));
+    await house.clock.advance(0);
+    assert.equal(pacs.delivered.length, 400);
+    assert.equal(pacs.mostOpen, 4);
+  }));
+
+Deno.test("a clock set forward by a day and back again makes attempts come sooner, never later", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.unreachable = DOWN;
+    house.group(pacs).add(entries(3));
+    await house.clock.advance(40_000);
+    house.clock.correct(86_400_000);
+    await house.clock.advance(300_000);
+    house.clock.correct(-86_400_000);
+    await house.clock.advance(300_000);
+    const attempts = pacs.opened.length;
+    pacs.unreachable = undefined;
+    await house.clock.advance(300_000);
+    assert.equal(pacs.delivered.length, 3);
+    assert.ok(attempts < 20, `${attempts} attempts in eleven minutes`);
+  }));
+
 Deno.test("one instance that is not authorised holds up none of the others", () =>
   inHouse(async (house) => {
     const pacs = house.destination();

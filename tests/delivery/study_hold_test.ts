@@ -90,6 +90,16 @@ Deno.test("a clock set back meanwhile holds a study for no longer than another q
   assert.deepEqual(ward.released, [["1"]]);
 });
 
+Deno.test("a clock set forward meanwhile lets a study go whole, with what has come so far", async () => {
+  const ward = new Ward();
+  ward.receive("1.2", "1");
+  await ward.clock.advance(10_000);
+  ward.clock.correct(86_400_000);
+  ward.receive("1.2", "2");
+  await ward.clock.advance(2 * QUIET);
+  assert.deepEqual(ward.released, [["1", "2"]]);
+});
+
 Deno.test("a stop releases nothing and leaves no timer", async () => {
   const ward = new Ward();
   ward.receive("1.2", "1");

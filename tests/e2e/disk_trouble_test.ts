@@ -11,6 +11,7 @@ import { freePort } from "../helpers/child.ts";
 import { FaultyFiles, systemError } from "../helpers/faulty_files.ts";
 import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
 import { hashesOf, instanceOf, type TestInstance } from "../helpers/instances.ts";
+import { captureLog } from "../helpers/log_file.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { sendAll, Sender } from "../helpers/sender.ts";
 import { Sink } from "../helpers/sink.ts";
@@ -111,4 +112,35 @@ Deno.test("after a sync that failed the sender hears so, new ones are rejected, 
     [...sink.uids()].sort(),
     [...study.map((each) => each.sopInstanceUid), LATER.sopInstanceUid].sort(),
   );
+});
+
+Deno.test("housekeeping that fails each second is told once, and once more when it fails anew", async () => {
+  await using scratch = await Scratch.make();
+  const log = await captureLog(scratch.at("logs"));
+  const files = new FaultyFiles();
+  let looks = 0;
+  const failing = (code: string | undefined) => {
+    looks = 0;
+    files.fault = (operation, path) => {
+      if (operation !== "list" || !path.endsWith("retry")) return undefined;
+      looks++;
+      return code === undefined ? undefined : systemError(code);
+    };
+  };
+  const looked = () => until(() => looks >= 2, 10_000, "two looks into retry/");
+  let lines: string[] = [];
+  try {
+    await using _forwarder = await Forwarder.start(
+      scratch.path,
+      { destinations: [nodeAt("pacs", freePort())] },
+      { files },
+    );
+    for (const code of ["EMFILE", undefined, "EMFILE"]) {
+      failing(code);
+      await looked();
+    }
+  } finally {
+    lines = await log();
+  }
+  assert.equal(lines.filter((line) => line.includes("Housekeeping failed")).length, 2);
 });

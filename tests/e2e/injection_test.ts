@@ -156,6 +156,37 @@ for (const json of [false, true]) {
   });
 }
 
+/** Names of files in a spool: numbers, hashes, and destinations of the configuration. */
+const SPOOL_NAMES: readonly RegExp[] = [
+  /^(LOCK|VERSION|health\.json)$/,
+  /^(queue|incoming|failed|retry|corrupt)\/$/,
+  /^failed\/(pacs|unrouted)\/$/,
+  /^queue\/[0-9a-f]{2}\/$/,
+  /^incoming\/\d+-\d+\.part$/,
+  /^(queue\/[0-9a-f]{2}|failed\/pacs)\/\d+-\d+-[0-9a-f]{8}-[0-9a-f]{8}(\.pacs(~\d+)?)?\.(dcm|json)$/,
+];
+
+Deno.test("no text from the wire is part of any name in the spool, waiting or failed", async () => {
+  await using scratch = await Scratch.make();
+  const texts = [...ATTACKS.map(asBytes), ...INJECTIONS].filter((text) => text.trim() !== "");
+  let sent = 0;
+  await using pacs = await Commentator.listen(Array(texts.length).fill("refused"));
+  await using forwarder = await Forwarder.start(scratch.path, {
+    require_called_ae_title: false,
+    destinations: [nodeAt("pacs", pacs.port, { associations: 1, retry_attempts: 0 })],
+  });
+  for (const text of texts) {
+    const titles = { calling: text.slice(0, 16), called: text.slice(0, 16) };
+    const ids = { patientId: text, studyUid: text, seriesUid: text, modality: text };
+    const sopInstanceUid = `1.2.3.${++sent}`;
+    await sendAll(forwarder.port, [instanceOf({ ...ids, sopInstanceUid })], titles);
+  }
+  await forwarder.failed("pacs", sent);
+  const names = contentsOf(scratch.at("spool"));
+  for (const name of names) assert.ok(SPOOL_NAMES.some((known) => known.test(name)), name);
+  assert.equal(names.filter((name) => name.endsWith(".dcm")).length, sent);
+});
+
 /** Fields of an association request that name something, each filled with the text. */
 const REQUESTS: readonly [string, (text: string) => Uint8Array][] = [
   ["implementation version name", (text) => asking({ implementationVersionName: text })],

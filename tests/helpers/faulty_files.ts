@@ -13,6 +13,8 @@ export type Operation =
   | "rename"
   | "link"
   | "remove"
+  /** Not among the calls: looking changes nothing. */
+  | "list"
   | "makeDirectory"
   | "syncDirectory";
 
@@ -117,6 +119,8 @@ export class FaultyFiles implements FileSystem {
   }
 
   *list(path: string): Iterable<string> {
+    const error = this.fault("list", path);
+    if (error !== undefined) throw error;
     for (const name of realFileSystem.list(path)) {
       this.listed++;
       yield name;

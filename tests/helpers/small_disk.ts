@@ -10,7 +10,8 @@ import type { FileSystem } from "../../src/spool/file_system.ts";
 import { run } from "./child.ts";
 import { FaultyFiles, systemError } from "./faulty_files.ts";
 
-export type Shortage = "bytes" | "inodes";
+/** A quota cannot be set without tools of its own: its errors are always injected. */
+export type Shortage = "bytes" | "inodes" | "quota";
 
 export interface SmallDiskOptions {
   readonly megabytes: number;
@@ -42,11 +43,12 @@ export interface SmallDisk extends AsyncDisposable {
 /** Makes one. */
 export async function makeSmallDisk(options: SmallDiskOptions): Promise<SmallDisk> {
   const folder = await Deno.makeTempDir({ prefix: "forwarder-disk-" });
-  if (options.mount !== false && Deno.build.os === "linux" && Deno.uid() === 0) {
+  const { mount = options.shortage !== "quota" } = options;
+  if (mount && Deno.build.os === "linux" && Deno.uid() === 0) {
     const disk = await MountedDisk.make(folder, options);
     if (disk !== undefined) return disk;
   }
-  return new InjectedDisk(folder);
+  return new InjectedDisk(folder, options.shortage === "quota" ? "EDQUOT" : "ENOSPC");
 }
 
 class MountedDisk implements SmallDisk {
@@ -161,9 +163,11 @@ class InjectedDisk implements SmallDisk {
   readonly mounted = false;
   readonly files = new FaultyFiles();
   readonly path: string;
+  readonly #code: string;
 
-  constructor(folder: string) {
+  constructor(folder: string, code: string) {
     this.path = folder;
+    this.#code = code;
   }
 
   fill(): Promise<void> {
@@ -172,11 +176,12 @@ class InjectedDisk implements SmallDisk {
   }
 
   topUp(): void {
-    this.files.free = 0;
+    // A quota shows in no figure of the file system.
+    if (this.#code === "ENOSPC") this.files.free = 0;
     this.files.fault = (operation, path) => {
       const takesRoom = operation === "write" ||
         operation === "open" && path.endsWith(".part") && !this.files.exists(path);
-      return takesRoom ? systemError("ENOSPC", "No space left on device") : undefined;
+      return takesRoom ? systemError(this.#code, "No room") : undefined;
     };
   }
 

@@ -3,7 +3,6 @@
  */
 
 import { createHash } from "node:crypto";
-import { concat } from "../../src/dicom/bytes.ts";
 import { encodeDataSet, encodeHeader } from "../../src/dicom/encode.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import type { OutgoingDataSet } from "../../src/dimse/scu.ts";
@@ -16,6 +15,7 @@ export const MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.7.3";
 const RLE = "1.2.840.10008.1.2.5";
 const LONGEST_VALUE = 0xfffffffe;
 const ITEM_BYTES = 1 << 30;
+const FRAME_BYTES = 512 * 512 * 2;
 
 export interface GeneratedInstance extends StoragePair {
   readonly sopInstanceUid: string;
@@ -31,7 +31,7 @@ export function generatedInstance(
   seed: number,
 ): GeneratedInstance {
   const encapsulated = pixelBytes > LONGEST_VALUE;
-  const stretches: (Uint8Array | number)[] = [head(sopInstanceUid)];
+  const stretches: (Uint8Array | number)[] = [head(sopInstanceUid, pixelBytes)];
   if (encapsulated) {
     stretches.push(encodeHeader(0x7fe00010, "OB", 0).fill(0xff, 8), item(0xe000, 0));
     for (let left = pixelBytes; left > 0; left -= ITEM_BYTES) {
@@ -77,8 +77,8 @@ function paint(into: Uint8Array, offset: number, seed: number): void {
   for (let n = 0; n < into.length; n += 251) into[n] = (offset + n) * 31 + seed & 0xff;
 }
 
-function head(sopInstanceUid: string): Uint8Array {
-  return concat([encodeDataSet([
+function head(sopInstanceUid: string, pixelBytes: number): Uint8Array {
+  return encodeDataSet([
     [0x00080016, "UI", MULTI_FRAME],
     [0x00080018, "UI", sopInstanceUid],
     [0x00080060, "CS", "OT"],
@@ -87,13 +87,14 @@ function head(sopInstanceUid: string): Uint8Array {
     [0x0020000e, "UI", "1.2.826.0.1.3680043.10.1.2"],
     [0x00280002, "US", 1],
     [0x00280004, "CS", "MONOCHROME2"],
+    [0x00280008, "IS", Math.max(1, Math.floor(pixelBytes / FRAME_BYTES))],
     [0x00280010, "US", 512],
     [0x00280011, "US", 512],
     [0x00280100, "US", 16],
     [0x00280101, "US", 16],
     [0x00280102, "US", 15],
     [0x00280103, "US", 0],
-  ])]);
+  ]);
 }
 
 /** Header of an item or delimiter (PS3.5 Table 7.5-1, §A.4). */

@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { AssociationError } from "../../src/ul/association_error.ts";
 import { PduType } from "../../src/ul/pdu.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
@@ -54,7 +55,7 @@ export async function runShortOfFiles(
     max_associations_per_host: 50,
     timeouts: { association_request: 2 },
   }, { openFiles });
-  const { pid } = daemon;
+  const began = performance.now();
   const before = daemon.openFiles().length;
   const acknowledged = new Set<string>();
   let [refused, rejected, unanswered] = [0, 0, 0];
@@ -75,11 +76,12 @@ export async function runShortOfFiles(
         // All that are taken are open at the same time.
         await held.promise;
       } catch (error) {
+        if (!(error instanceof AssociationError)) throw error;
         settled++;
-        const { reject } = error as { reject?: { result: number; source: number; reason: number } };
-        if (reject === undefined) unanswered++;
+        if (error.reject === undefined) unanswered++;
         else {
-          assert.equal(`${reject.result},${reject.source},${reject.reason}`, REJECTED_FOR_NOW);
+          const { result, source, reason } = error.reject;
+          assert.equal(`${result},${source},${reason}`, REJECTED_FOR_NOW);
           rejected++;
         }
       }
@@ -88,7 +90,12 @@ export async function runShortOfFiles(
     while (senders.length < options.senders) {
       // Requests of one host that all wait at the same time would be taken for a flood.
       for (let n = 0; n < AT_ONCE; n++) senders.push(send(senders.length));
-      await until(() => settled === senders.length, 60_000, () => `outcomes, ${settled} came`);
+      const all = until(
+        () => settled === senders.length,
+        60_000,
+        () => `outcomes, ${settled} came`,
+      );
+      await Promise.race([all, Promise.all(senders).then(() => all)]);
     }
     held.resolve();
     await Promise.all(senders);
@@ -109,9 +116,9 @@ export async function runShortOfFiles(
     10_000,
     () => `${before} open files, there are ${daemon.openFiles().length}`,
   );
-  assert.equal(daemon.pid, pid);
   const failures = daemon.said.split("Cannot accept a connection").length - 1;
-  assert.ok(failures <= 1, `${failures} log lines of connections that could not be accepted`);
+  const minutes = Math.ceil((performance.now() - began) / 60_000);
+  assert.ok(failures <= minutes, `${failures} log lines of connections that could not be accepted`);
   return {
     rounds,
     acknowledged: acknowledged.size,

@@ -187,6 +187,8 @@ export async function fillAgainAndAgain(options: DiskFullOptions): Promise<DiskF
   for (const { sopInstanceUid, hash } of sink.arrivals) {
     assert.equal(hash, senders.begun.get(sopInstanceUid), `${sopInstanceUid} was changed`);
   }
+  const health = JSON.parse(Deno.readTextFileSync(join(disk.path, "spool", "health.json")));
+  assert.equal(health.destinations.length, 1, "health.json was written when there was room again");
   const left = filesIn(join(disk.path, "spool")).filter((path) => /\.(dcm|part)$/.test(path));
   assert.deepEqual(left, [], "files left in the spool");
   return {

@@ -28,6 +28,13 @@ const CASES: readonly {
     mount: false,
     rounds: 5,
   },
+  {
+    name: "up to a quota, by injected errors",
+    shortage: "quota",
+    minimumFreeSpace: "8MB",
+    mount: false,
+    rounds: 5,
+  },
 ];
 
 for (const { name, shortage, minimumFreeSpace, mount, rounds } of CASES) {

@@ -224,6 +224,18 @@ Deno.test("retention is looked at again when the day changes", async () => {
   }, { retentionDays: 0 });
 });
 
+Deno.test("a clock set back by days puts lines into the files of those days and removes none of the later ones", async () => {
+  await withLog(async (log, dir) => {
+    for (const day of ["20261123", "20261101", "20261123", "20261124"]) {
+      log.append(day, `written on ${day}\n`, false);
+      await log.flush();
+    }
+    assert.equal(await read(dir, "20261101"), "written on 20261101\n");
+    assert.equal(await read(dir, "20261123"), "written on 20261123\n".repeat(2));
+    assert.equal(await read(dir, "20261124"), "written on 20261124\n");
+  });
+});
+
 Deno.test("age is counted in calendar days, over months, years and leap days", () => {
   const names = ["20240228", "20240229", "20240301", "20231231"].map(logFileName);
   assert.deepEqual(outdated(names, "20240302", 1), [names[0], names[1], names[3]]);

@@ -207,6 +207,18 @@ Deno.test("a disk that does not sync refuses the start", () =>
     });
   }));
 
+for (const operation of ["makeDirectory", "write", "syncDirectory"] as const) {
+  Deno.test(`a disk that has no room to make a spool (${operation}) refuses the start as the spool's trouble, not the program's`, () =>
+    withSpool(async (directory) => {
+      directory.files.fault = (each) => each === operation ? systemError("ENOSPC") : undefined;
+      await assert.rejects(directory.open(), (error: unknown) => {
+        assert.ok(error instanceof SpoolError, String(error));
+        assert.match(error.message, /The spool .* cannot be written and synced/);
+        return true;
+      });
+    }));
+}
+
 Deno.test("closing removes the slots that wait, and one that a person removed is no matter", () =>
   withSpool(async (directory) => {
     const { spool } = await directory.start();

@@ -343,6 +343,26 @@ Deno.test("sequences go on behind all that are in use, so no name comes twice", 
     last.spool.close();
   }));
 
+Deno.test("no name comes twice and none is lost, however the clock jumps while instances come in and over a start", () =>
+  withSpool(async (directory) => {
+    const bases = new Set<string>();
+    let { spool } = await directory.start();
+    const began = directory.time;
+    for (const time of [began, began - 86_400_000, began, 5, began + 400 * 86_400_000, began]) {
+      directory.time = time;
+      for (let n = 0; n < 3; n++) bases.add((await store(spool, ["a"])).base);
+    }
+    assert.equal(bases.size, 18);
+    directory.time = began - 3_600_000;
+    await spool.close();
+    let entries;
+    ({ spool, entries } = await directory.start());
+    assert.deepEqual(new Set(entries.map((entry) => entry.base)), bases);
+    bases.add((await store(spool, ["a"])).base);
+    assert.equal(bases.size, 19);
+    await spool.close();
+  }));
+
 Deno.test("files that are not the spool's are left alone and reported", () =>
   withSpool(async (directory) => {
     const { spool } = await directory.start();
