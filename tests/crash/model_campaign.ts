@@ -68,11 +68,14 @@ export async function runModelCampaign(options: ModelOptions): Promise<ModelFigu
   for (const scenario of scenarios) {
     const before = figures.states;
     await visit(scenario, forScenarios / scenarios.length, scenarioNumber++);
-    progress(`${figures.states - before} states: ${scenario.name}`);
+    const states = figures.states - before;
+    progress(`${states} states, ${figures.problems.size} problems so far: ${scenario.name}`);
   }
   for (let run = 1; run <= randomRuns; run++) {
     await visit(randomScenario(seed * 1_000_000 + run), STATES_OF_RANDOM_RUN, run);
-    if (run % 100 === 0) progress(`${figures.states} states after ${run} random runs`);
+    if (run % 100 !== 0) continue;
+    const { states, problems } = figures;
+    progress(`${states} states, ${problems.size} problems so far: ${run} random runs`);
   }
   return figures;
 }
