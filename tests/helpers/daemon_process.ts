@@ -11,24 +11,33 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #child: Child;
 
   /** Starts `main.ts` without waiting for it, with a configuration written to `folder`. */
-  constructor(folder: string, settings: Record<string, unknown>) {
+  constructor(
+    folder: string,
+    settings: Record<string, unknown>,
+    env: Record<string, string> = {},
+  ) {
     const file = join(folder, "config.json");
     Deno.writeTextFileSync(file, JSON.stringify({ ...TEST_SETTINGS, ...settings }));
     const args = [...startArguments(), "--config", file];
-    this.#child = new Child(Deno.execPath(), args, { NO_COLOR: "1" });
+    this.#child = new Child(Deno.execPath(), args, { NO_COLOR: "1", ...env });
   }
 
   /** Starts one and waits until it listens. */
   static async start(
     folder: string,
     settings: Record<string, unknown>,
+    env: Record<string, string> = {},
   ): Promise<DaemonProcess & { port: number }> {
-    const daemon = new DaemonProcess(folder, settings);
+    const daemon = new DaemonProcess(folder, settings, env);
     return Object.assign(daemon, { port: await daemon.listening() });
   }
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  get ended(): boolean {
+    return this.#child.ended;
   }
 
   get said(): string {

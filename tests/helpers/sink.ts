@@ -20,6 +20,8 @@ export interface Arrival {
   /** SHA-256 of the data set, hexadecimal. */
   readonly hash: string;
   readonly length: number;
+  /** What was answered. */
+  readonly status: number;
   readonly callingAeTitle: string;
   /** performance.now() */
   readonly at: number;
@@ -140,6 +142,7 @@ export class Sink implements AsyncDisposable {
             transferSyntaxUid: store.context.transferSyntax,
             hash: digest.digest("hex"),
             length,
+            status,
             callingAeTitle: association.callingAeTitle,
             at: performance.now(),
           });
