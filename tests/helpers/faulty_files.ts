@@ -24,6 +24,9 @@ export function systemError(code: string, text = "failed"): Error {
 export class FaultyFiles implements FileSystem {
   /** Asked before each operation; an error is thrown instead of doing it. */
   fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Asked before each write: so many bytes of it are done, and then the error thrown. */
+  cut: (path: string, length: number) => { after: number; error: Error } | undefined = () =>
+    undefined;
   /** Every operation, with its path. */
   readonly calls: { operation: Operation; path: string }[] = [];
   free: number | undefined = 1 << 30;
@@ -47,7 +50,9 @@ export class FaultyFiles implements FileSystem {
     return {
       write: (bytes) => {
         this.#check("write", path);
-        file.write(bytes);
+        const cut = this.cut(path, bytes.length);
+        file.write(cut === undefined ? bytes : bytes.subarray(0, cut.after));
+        if (cut !== undefined) throw cut.error;
       },
       read: (into) => {
         this.#check("read", path);

@@ -78,6 +78,8 @@ Deno.test("an instance is synced once, before commit is done, and only its renam
     directory.files.calls.length = 0;
     const committed = await commit(spool);
     assert.deepEqual(directory.files.calls.map((call) => call.operation), [
+      // The data set, and then the commit record.
+      "write",
       "write",
       "syncData",
     ]);
