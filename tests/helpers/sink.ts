@@ -53,6 +53,8 @@ export class Sink implements AsyncDisposable {
   released = 0;
   /** Data sets that broke off. */
   cut = 0;
+  /** While true it is down but keeps its port: whoever connects is cut off at once. */
+  away = false;
 
   constructor(options: SinkOptions = {}) {
     this.#options = options;
@@ -109,7 +111,10 @@ export class Sink implements AsyncDisposable {
   }
 
   async #accept(): Promise<void> {
-    for await (const connection of this.#listener) void this.#serve(connection);
+    for await (const connection of this.#listener) {
+      if (this.away) connection.close();
+      else void this.#serve(connection);
+    }
   }
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
