@@ -26,6 +26,7 @@ import { type FileSystem, realFileSystem, replaceTextFile } from "./spool/file_s
 import { lockSpool } from "./spool/lock.ts";
 import { Spool } from "./spool/spool.ts";
 import type { StoredInstance } from "./spool/stored_instance.ts";
+import { orSpoolError } from "./spool/version.ts";
 
 const log = getLog("daemon");
 
@@ -102,16 +103,7 @@ class RunningDaemon implements Daemon {
   async start(lock: { release(): void }): Promise<Daemon> {
     const config = this.#config;
     this.#lock = lock;
-    this.#spool = await Spool.open({
-      directory: config.spoolDir,
-      files: this.#files,
-      now: () => this.#clock.now(),
-      minimumFreeSpace: config.minimumFreeSpace,
-      report: (message, error) =>
-        error === undefined ? log.warn(message) : log.error(message, { error }),
-    });
-    const entries = await this.#spool.recover((instance) => this.#routeStored(instance));
-    entries.push(...this.#spool.restoreConfigured(new Set(this.#names)));
+    const entries = await orSpoolError(config.spoolDir, () => this.#openSpool());
     await this.#setUnknownAside(entries);
     this.#scheduler = new Scheduler(
       config.destinations.map((destination) => this.#destination(destination)),
@@ -138,6 +130,21 @@ class RunningDaemon implements Daemon {
       spool: config.spoolDir,
     });
     return this;
+  }
+
+  /** Opens the spool and gives what waits in it. */
+  async #openSpool(): Promise<Entry[]> {
+    this.#spool = await Spool.open({
+      directory: this.#config.spoolDir,
+      files: this.#files,
+      now: () => this.#clock.now(),
+      minimumFreeSpace: this.#config.minimumFreeSpace,
+      report: (message, error) =>
+        error === undefined ? log.warn(message) : log.error(message, { error }),
+    });
+    const entries = await this.#spool.recover((instance) => this.#routeStored(instance));
+    entries.push(...this.#spool.restoreConfigured(new Set(this.#names)));
+    return entries;
   }
 
   snapshot() {

@@ -12,6 +12,22 @@ export class SpoolError extends Error {
 }
 
 /**
+ * What a start does with the spool: an error of the system is one of the spool's then, said in a sentence.
+ *
+ * @throws {SpoolError} where the system does not do its part
+ */
+export async function orSpoolError<T>(directory: string, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (error instanceof SpoolError || !(error instanceof Error) || !("code" in error)) throw error;
+    throw new SpoolError(`The spool ${directory} cannot be read or written: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
  * Writes the version into a new spool, and compares it in an old one.
  *
  * @param path of the file VERSION

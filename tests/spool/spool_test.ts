@@ -85,7 +85,7 @@ Deno.test("an instance is synced once, before commit is done, and only its renam
     ]);
     spool.enqueue(committed, ["a"]);
     assert.deepEqual(directory.files.calls.at(-1)?.operation, "rename");
-    assert.equal(directory.files.calls.length, 3);
+    assert.equal(directory.files.calls.length, 4);
     await spool.close();
   }));
 
