@@ -42,7 +42,6 @@ export class Oracle {
   acknowledged = 0;
   /** Arrivals of what had arrived already. */
   duplicates = 0;
-  /** Arrivals of what was never answered: a crash between commit and answer. */
   readonly #acknowledged = new Set<string>();
 
   constructor(options: OracleOptions) {
@@ -67,6 +66,11 @@ export class Oracle {
     for (const books of this.#books.values()) {
       if (!books.delivered.has(uid)) books.outstanding.add(uid);
     }
+  }
+
+  /** A person, here the campaign, has looked at what failed for a destination and taken it away. */
+  removedByHand(uid: string, destination: string): void {
+    this.#books.get(destination)?.outstanding.delete(uid);
   }
 
   /** Instances begun so far. */

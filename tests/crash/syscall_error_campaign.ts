@@ -11,7 +11,7 @@ import { ExitCode } from "../../src/cli/exit_code.ts";
 import { OUT_OF_RESOURCES, PROCESSING_FAILURE } from "../../src/dicom/status.ts";
 import { pass, until } from "../helpers/until.ts";
 import type { Action, Call } from "./faults.ts";
-import { type Answer, SETTLED_MS, SyscallHouse } from "./syscall_house.ts";
+import { type Answer, nextOfStart, SETTLED_MS, SyscallHouse } from "./syscall_house.ts";
 
 /** What each call can come to. */
 const ERRORS = {
@@ -65,9 +65,13 @@ export async function syscallErrorCampaign(
   const next = options.next ?? ((n: number) => n + 1);
   for (const [call, actions] of Object.entries(options.errors ?? ERRORS)) {
     for (const action of actions) {
-      const sweep = async (name: string, run: (when: string, n: number) => Promise<boolean>) => {
+      const sweep = async (
+        name: string,
+        run: (when: string, n: number) => Promise<boolean>,
+        following: (n: number) => number,
+      ) => {
         let hits = 0;
-        for (let n = 1; await run(`${action} at ${name} ${n}`, n); n = next(n)) hits++;
+        for (let n = 1; await run(`${action} at ${name} ${n}`, n); n = following(n)) hits++;
         await house.close(`after ${action} at ${name}`);
         options.progress?.(`${action} at ${hits} calls, ${name}`);
       };
@@ -75,12 +79,14 @@ export async function syscallErrorCampaign(
         await sweep(
           `${call}, ${size} instance`,
           (when, n) => campaign.failAt(when, call as Call, n, action, size),
+          next,
         );
       }
       if (options.recovery) {
         await sweep(
           `${call} of a start`,
           (when, n) => campaign.failStartAt(when, call as Call, n, action),
+          options.next ?? nextOfStart,
         );
       }
     }
@@ -121,7 +127,7 @@ class Campaign {
     const house = this.#house;
     const daemon = house.daemon ?? await house.start();
     this.#runs++;
-    house.clearArchive(when);
+    house.tidy(when);
     const instance = house.mint[size]();
     house.faults.arm(call, n, action);
     const answer = await house.send(instance);

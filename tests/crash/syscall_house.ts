@@ -20,6 +20,14 @@ import { heldIn, isDrained } from "./held.ts";
 import { Mint, type MintedInstance } from "./mint.ts";
 import { Oracle } from "./oracle.ts";
 
+/**
+ * The next N to sweep a start with. It makes and reads the 256 folders of the queue one after another: a few of them stand
+ * for all.
+ */
+export function nextOfStart(n: number): number {
+  return n > 20 && n < 240 ? n + 16 : n + 1;
+}
+
 /** Status of C-STORE-RSP; undefined where there was none: rejected, aborted, or the process is gone. */
 export type Answer = number | undefined;
 
@@ -98,6 +106,7 @@ export class SyscallHouse implements AsyncDisposable {
   /** A spool with an instance in the queue and one in a slot, as a process leaves it that dies on the way. */
   async leaveBehind(n: number): Promise<void> {
     const daemon = this.daemon ?? await this.start();
+    this.tidy("before a start");
     for (const instance of [this.mint.small(), this.mint.large()]) await this.send(instance);
     daemon.signal("SIGKILL");
     await daemon.exit();
@@ -109,9 +118,19 @@ export class SyscallHouse implements AsyncDisposable {
     }
   }
 
-  /** Looks at what was archived and takes it away, so that the next instance needs its folders made. */
-  clearArchive(when: string): void {
-    this.oracle.conserve(when);
+  /**
+   * Looks at what was archived and at what was given up, and takes both away: the next instance needs its folders made,
+   * and a start has no more to read than the last one.
+   */
+  tidy(when: string): void {
+    for (const { place, path, sopInstanceUid } of this.oracle.conserve(when)) {
+      if (place !== "failed") continue;
+      Deno.removeSync(path);
+      const reason = path.replace(/\.dcm$/, ".json");
+      // Writing the reason may be what failed.
+      if (realFileSystem.exists(reason)) Deno.removeSync(reason);
+      this.oracle.removedByHand(sopInstanceUid, "picky");
+    }
     for (const { name } of Deno.readDirSync(this.#archive)) {
       Deno.removeSync(join(this.#archive, name), { recursive: true });
     }

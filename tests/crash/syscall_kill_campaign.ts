@@ -6,7 +6,7 @@
 
 import { until } from "../helpers/until.ts";
 import { type Call, CALLS } from "./faults.ts";
-import { SETTLED_MS, SyscallHouse } from "./syscall_house.ts";
+import { nextOfStart, SETTLED_MS, SyscallHouse } from "./syscall_house.ts";
 
 export interface SyscallKillOptions {
   readonly folder: string;
@@ -38,9 +38,13 @@ export async function syscallKillCampaign(
   const next = options.next ?? ((n) => n + 1);
   const kills: Record<string, number> = {};
   let runs = 0;
-  const sweep = async (name: string, run: (n: number) => Promise<boolean>) => {
+  const sweep = async (
+    name: string,
+    run: (n: number) => Promise<boolean>,
+    following: (n: number) => number,
+  ) => {
     kills[name] = 0;
-    for (let n = 1;; n = next(n)) {
+    for (let n = 1;; n = following(n)) {
       runs++;
       if (!await run(n)) break;
       kills[name]++;
@@ -50,9 +54,11 @@ export async function syscallKillCampaign(
   };
   for (const call of calls) {
     for (const size of SIZES) {
-      await sweep(`${call}, ${size} instance`, (n) => killAt(house, call, n, size));
+      await sweep(`${call}, ${size} instance`, (n) => killAt(house, call, n, size), next);
     }
-    if (options.recovery) await sweep(`${call} of a start`, (n) => killStartAt(house, call, n));
+    if (!options.recovery) continue;
+    const followingStart = options.next ?? nextOfStart;
+    await sweep(`${call} of a start`, (n) => killStartAt(house, call, n), followingStart);
   }
   return { kills, runs, duplicates: house.oracle.duplicates };
 }
@@ -66,7 +72,7 @@ async function killAt(
 ): Promise<boolean> {
   const when = `${call} ${n}`;
   const daemon = await house.start();
-  house.clearArchive(when);
+  house.tidy(when);
   house.faults.arm(call, n, "kill");
   const instance = house.mint[size]();
   await house.send(instance);
