@@ -2,7 +2,7 @@
  * The spool's version: a program never touches a spool whose files mean something else than it thinks.
  */
 
-import { type FileSystem, replaceTextFile } from "./file_system.ts";
+import { type FileSystem, replaceTextFile, systemErrorCode } from "./file_system.ts";
 
 const VERSION = "1";
 
@@ -20,8 +20,9 @@ export async function orSpoolError<T>(directory: string, start: () => Promise<T>
   try {
     return await start();
   } catch (error) {
-    if (error instanceof SpoolError || !(error instanceof Error) || !("code" in error)) throw error;
-    throw new SpoolError(`The spool ${directory} cannot be read or written: ${error.message}`, {
+    if (error instanceof SpoolError || systemErrorCode(error) === "") throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new SpoolError(`The spool ${directory} cannot be read or written: ${message}`, {
       cause: error,
     });
   }

@@ -35,7 +35,7 @@ export interface SyscallErrorOptions {
   readonly errors?: Partial<Record<Call, readonly Action[]>>;
   /** The next N after one that was hit; the next number where absent. */
   readonly next?: (n: number) => number;
-  /** Whether a start is swept, too. */
+  /** Whether a start and a stop are swept, too. */
   readonly recovery: boolean;
   readonly progress?: (line: string) => void;
 }
@@ -52,6 +52,8 @@ export interface SyscallErrorFigures {
   readonly startsRefused: number;
 }
 
+/** What a sender is told to try again later for. */
+const NO_ROOM: readonly Action[] = ["ENOSPC", "EDQUOT", "EMFILE"];
 /** Longer than the forwarder's maintenance interval, in which it probes a disk that failed. */
 const RECOVERS_MS = 20_000;
 /** What a fault leaves to do is done by then, or it waits for a back-off. */
@@ -87,6 +89,11 @@ export async function syscallErrorCampaign(
           `${call} of a start`,
           (when, n) => campaign.failStartAt(when, call as Call, n, action),
           options.next ?? nextOfStart,
+        );
+        await sweep(
+          `${call} of a stop`,
+          (when, n) => campaign.failStopAt(when, call as Call, n, action),
+          next,
         );
       }
     }
@@ -174,6 +181,9 @@ class Campaign {
     if (answer !== 0 && !refusals.includes(answer)) {
       throw new Error(`${when}: the answer was ${answer?.toString(16)}`);
     }
+    if (answer === PROCESSING_FAILURE && NO_ROOM.includes(action)) {
+      throw new Error(`${when}: what passes was answered with 0110 rather than A700`);
+    }
     if (answer !== 0 && action === "short") {
       throw new Error(`${when}: half a step was not gone on with, the answer was ${answer}`);
     }
@@ -200,6 +210,23 @@ class Campaign {
       }
       await pass(250);
     }
+  }
+
+  /** The same for a stop in order, which has to come to its end with exit code 0 all the same. */
+  async failStopAt(when: string, call: Call, n: number, action: Action): Promise<boolean> {
+    const house = this.#house;
+    this.#runs++;
+    const daemon = house.daemon ?? await house.start();
+    house.tidy(when);
+    await house.send(house.mint.small());
+    house.faults.arm(call, n, action);
+    daemon.signal("SIGTERM");
+    const { code } = await daemon.exit();
+    const { isHit } = house.faults;
+    if (isHit) this.#hits++;
+    if (code !== 0) throw new Error(`${when}: the stop ended with ${code}:\n${daemon.said}`);
+    await house.stop(when);
+    return isHit;
   }
 
   /** The same for a start on a spool with an instance in the queue and one in a slot. */

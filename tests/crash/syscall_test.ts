@@ -38,7 +38,7 @@ peerTest(
       folder: scratch.path,
       seed: 2,
       errors: {
-        write: ["ENOSPC", "EINTR", "short"],
+        write: ["EDQUOT", "EINTR", "short"],
         rename: ["EIO", "EACCES"],
         link: ["ENOSPC"],
         unlink: ["EIO"],

@@ -7,6 +7,7 @@ import { SpoolError } from "../../src/spool/version.ts";
 import { FaultyFiles, type Operation, systemError } from "../helpers/faulty_files.ts";
 import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
 import { Scratch } from "../helpers/scratch.ts";
+import { store, withSpool } from "../helpers/spools.ts";
 
 const FAULTS: readonly (readonly [Operation, RegExp, string])[] = [
   ["open", /VERSION$/, "the version cannot be written"],
@@ -32,3 +33,22 @@ for (const [operation, where, what] of FAULTS) {
     await (await Forwarder.start(scratch.path, settings, { files })).stop();
   });
 }
+
+Deno.test("a full quota, which the runtime has no name for, is no room: what waits is served, nothing new is taken", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const waiting = await store(spool, ["a"]);
+    await spool.close();
+    const numbers: Partial<Record<typeof Deno.build.os, number>> = {
+      linux: 122,
+      darwin: 69,
+      windows: 1295,
+    };
+    const exceeded = new Error(`Disk quota exceeded (os error ${numbers[Deno.build.os]})`);
+    directory.files.fault = (operation, path) =>
+      operation === "write" && path.endsWith("probe.part") ? exceeded : undefined;
+    const { spool: again, entries } = await directory.start();
+    assert.deepEqual(entries.map((entry) => entry.base), [waiting.base]);
+    assert.match(again.refusesNew() ?? "", /there is no room/);
+    await again.close();
+  }));
