@@ -31,6 +31,7 @@ import { lockSpool } from "./spool/lock.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import type { StoredInstance } from "./spool/stored_instance.ts";
+import { orSpoolError } from "./spool/version.ts";
 
 const log = getLog("daemon");
 
@@ -142,9 +143,11 @@ class RunningDaemon implements Daemon {
 
   async #begin(): Promise<void> {
     const config = this.#config;
-    const recovered = await this.#spool.recover((instance) => this.#routeStored(instance));
-    await this.#finishProven(recovered);
-    const restored = this.#spool.restoreConfigured(new Set(this.#names));
+    const { recovered, restored } = await orSpoolError(config.spoolDir, async () => {
+      const recovered = await this.#spool.recover((instance) => this.#routeStored(instance));
+      await this.#finishProven(recovered);
+      return { recovered, restored: this.#spool.restoreConfigured(new Set(this.#names)) };
+    });
     this.#recordReturned(restored, "configuration");
     const entries = [...recovered, ...restored];
     await this.#setUnknownAside(entries);

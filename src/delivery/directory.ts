@@ -12,7 +12,13 @@
 import { dirname, join, relative, resolve } from "node:path";
 import type { DirectoryDestinationConfig } from "../config/load.ts";
 import type { Entry } from "../spool/entry.ts";
-import { copyFile, type FileSystem, replaceTextFile, syncAbove } from "../spool/file_system.ts";
+import {
+  copyFile,
+  type FileSystem,
+  replaceTextFile,
+  syncAbove,
+  systemErrorCode,
+} from "../spool/file_system.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { openForDelivery } from "./open_entry.ts";
@@ -266,7 +272,7 @@ export class DirectoryDestination implements Destination, Session {
 /** The disk is full, read-only or failing, or file handles are short: no instance fares better than this one. */
 function concernsAll(error: unknown): boolean {
   if (error instanceof DestinationError) return true;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = systemErrorCode(error);
   return ["ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "EIO"].includes(code);
 }
 

@@ -26,6 +26,7 @@ import type { Entry } from "../spool/entry.ts";
 import type { EventTaker } from "../ledger/event.ts";
 import { crcOf, hashStudy } from "../spool/entry_name.ts";
 import { UNROUTED } from "../spool/failed.ts";
+import { systemErrorCode } from "../spool/file_system.ts";
 import type { Committed, IncomingInstance } from "../spool/incoming.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Association } from "../ul/association.ts";
@@ -307,9 +308,8 @@ const NO_ROOM: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENF
 
 /** The spool could not keep the bytes: the sender is told to try again, by the status that fits. */
 function storageFailure(error: unknown): Refused {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const message = error instanceof Error ? error.message : String(error);
-  const status = NO_ROOM.has(code) ? OUT_OF_RESOURCES : PROCESSING_FAILURE;
+  const status = NO_ROOM.has(systemErrorCode(error)) ? OUT_OF_RESOURCES : PROCESSING_FAILURE;
   return new Refused(
     status,
     "The spool cannot keep it",

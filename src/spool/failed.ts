@@ -54,6 +54,21 @@ export function* listFailed(
   }
 }
 
+/** Reasons without an instance: written just before a crash, which took the instance somewhere else. */
+export function orphanedReasons(files: FileSystem, failedDirectory: string): string[] {
+  const found: string[] = [];
+  for (const destination of files.list(failedDirectory)) {
+    const directory = join(failedDirectory, destination);
+    const names = new Set(files.list(directory));
+    for (const name of names) {
+      const instance = name.replace(/\.json$/, ".dcm");
+      if (instance === name || names.has(instance) || parseName(instance) === undefined) continue;
+      found.push(join(directory, name));
+    }
+  }
+  return found;
+}
+
 function readReason(files: FileSystem, path: string): FailureReason | undefined {
   if (!files.exists(path)) return undefined;
   const file = files.open(path, "read");

@@ -246,10 +246,25 @@ export function renameAway(files: FileSystem, from: string, to: string): void {
   if (files.exists(from)) files.remove(from);
 }
 
+/** What a full quota is called in numbers; the runtime has names for other errors, none for this. */
+const QUOTA_EXCEEDED: Partial<Record<typeof Deno.build.os, number>> = {
+  linux: 122,
+  darwin: 69,
+  windows: 1295,
+};
+
+/** The system's name for an error, such as ENOSPC; empty where it is none of the system's. */
+export function systemErrorCode(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  if ("code" in error && typeof error.code === "string") return error.code;
+  const number = /\(os error (\d+)\)/.exec(error.message)?.[1];
+  if (number === undefined) return "";
+  return Number(number) === QUOTA_EXCEEDED[Deno.build.os] ? "EDQUOT" : `os error ${number}`;
+}
+
 /** True for the errors of a disk or a quota that is full. */
 export function isOutOfRoom(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return code === "ENOSPC" || code === "EDQUOT";
+  return ["ENOSPC", "EDQUOT"].includes(systemErrorCode(error));
 }
 
 /** Gives a file a second name, on the disk when the promise resolves; a copy where there are no hard links. */

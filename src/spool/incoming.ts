@@ -115,15 +115,11 @@ export class IncomingInstance {
         dataSetLength: this.#length,
         metaCrc32: this.#metaCrc,
       };
-      // The record goes in with the rest where nothing has been written yet, and over the empty preamble where it has.
-      const whole = this.#written === 0;
-      if (whole) putCommitRecord(this.#buffer, record);
+      // Last, and by a write of its own: a process killed in the middle of a write leaves the first pages of it.
       this.#flush();
-      if (!whole) {
-        putCommitRecord(this.#buffer, record);
-        this.#file.seek(0);
-        this.#file.write(this.#buffer.subarray(0, PREAMBLE_LENGTH));
-      }
+      putCommitRecord(this.#buffer, record);
+      this.#file.seek(0);
+      this.#file.write(this.#buffer.subarray(0, PREAMBLE_LENGTH));
       try {
         await this.#file.syncData();
       } catch (error) {

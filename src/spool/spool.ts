@@ -17,7 +17,7 @@ import { join } from "node:path";
 import type { FileMeta } from "../dicom/part10.ts";
 import { Entry } from "./entry.ts";
 import { bucketOf, formatBase, formatName, parseName, sequenceOf } from "./entry_name.ts";
-import { type FailureReason, formatReason } from "./failed.ts";
+import { type FailureReason, formatReason, orphanedReasons } from "./failed.ts";
 import {
   type FileSystem,
   isOutOfRoom,
@@ -121,6 +121,7 @@ export class Spool implements IncomingOwner {
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry[]> {
     this.#saw(highestAside(this.#files, this.#paths));
+    for (const path of orphanedReasons(this.#files, this.#paths.failed)) this.#remove(path);
     const entries: Entry[] = [];
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);

@@ -3,7 +3,7 @@
  * a spool that cannot be used.
  */
 
-import { type FileSystem, readFully } from "./file_system.ts";
+import { type FileSystem, readFully, systemErrorCode } from "./file_system.ts";
 
 const VERSION = "1";
 
@@ -19,6 +19,20 @@ export function unusable(directory: string, error: unknown): SpoolError {
   return new SpoolError(`The spool ${directory} cannot be written and synced: ${message}`, {
     cause: error,
   });
+}
+
+/**
+/**
+ * What a start does with the spool: an error of the system is one of the spool's then, said in a sentence.
+ *
+ * @throws {SpoolError} where the system does not do its part
+ */
+export async function orSpoolError<T>(directory: string, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    throw systemErrorCode(error) === "" ? error : unusable(directory, error);
+  }
 }
 
 /**

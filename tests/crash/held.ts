@@ -26,7 +26,7 @@ export interface Held {
 /** Files and folders of a spool that are no instances. */
 const FURNITURE = /^(LOCK|VERSION|health\.json|(incoming|failed|retry|corrupt|ledger|queue)\/)$/;
 
-/** All instances in a spool; files that are none are left out. */
+/** All instances in a spool that no forwarder runs on; files that are none are left out. */
 export function heldIn(spool: string): Held[] {
   const held: Held[] = [];
   for (const name of instanceFiles(spool)) {

@@ -27,6 +27,8 @@ interface Books {
 export interface OracleOptions {
   readonly spool: string;
   readonly sinks: Readonly<Record<string, Sink>>;
+  /** A sink that takes an instance only when it is put back by hand. */
+  readonly refusing?: string;
   /** The folder of the destination `archive`; absent where there is none. */
   readonly archive?: string;
 }
@@ -40,7 +42,6 @@ export class Oracle {
   acknowledged = 0;
   /** Arrivals of what had arrived already. */
   duplicates = 0;
-  /** Arrivals of what was never answered: a crash between commit and answer. */
   readonly #acknowledged = new Set<string>();
 
   constructor(options: OracleOptions) {
@@ -67,6 +68,11 @@ export class Oracle {
     }
   }
 
+  /** A person, here the campaign, has looked at what failed for a destination and taken it away. */
+  removedByHand(uid: string, destination: string): void {
+    this.#books.get(destination)?.outstanding.delete(uid);
+  }
+
   /** Instances begun so far. */
   get begun(): number {
     return this.#begun.size;
@@ -85,29 +91,34 @@ export class Oracle {
       const { sink } = books;
       if (sink === null) continue;
       for (; books.read < sink.arrivals.length; books.read++) {
-        const { sopInstanceUid, hash } = sink.arrivals[books.read]!;
-        this.#arrived(name, books, sopInstanceUid, hash);
+        const { sopInstanceUid, hash, status } = sink.arrivals[books.read]!;
+        this.#arrived(name, books, sopInstanceUid, hash, status === 0);
       }
     }
   }
 
-  #arrived(name: string, books: Books, uid: string, hash: string): void {
+  #arrived(name: string, books: Books, uid: string, hash: string, taken: boolean): void {
     const begun = this.#begun.get(uid);
     if (begun === undefined) this.#violate(`${name} got ${uid}, which nobody sent`);
     else if (begun.hash !== hash) this.#violate(`${name} got ${uid} other than it was sent`);
+    if (!taken) return;
     if (books.delivered.has(uid)) this.duplicates++;
     books.delivered.add(uid);
     books.outstanding.delete(uid);
   }
 
-  /** Instances that wait for the slowest sink, as far as known. */
+  /** Instances that wait for the slowest sink, as far as known; one that refuses is not waited for. */
   backlog(): number {
     this.enterArrivals();
     let most = 0;
-    for (const { sink, outstanding } of this.#books.values()) {
-      if (sink !== null) most = Math.max(most, outstanding.size);
-    }
+    for (const { outstanding } of this.#taking()) most = Math.max(most, outstanding.size);
     return most;
+  }
+
+  #taking(): Books[] {
+    const { refusing } = this.#options;
+    return [...this.#books].filter(([name, { sink }]) => sink !== null && name !== refusing)
+      .map(([, books]) => books);
   }
 
   /** Waits until every sink has all that was answered with Success. */
@@ -124,12 +135,10 @@ export class Oracle {
     }
   }
 
-  /** True where one instance has arrived at every sink. */
+  /** True where one instance has arrived at every sink that takes instances. */
   arrivedEverywhere(uid: string): boolean {
     this.enterArrivals();
-    return [...this.#books.values()].every(({ sink, delivered }) =>
-      sink === null || delivered.has(uid)
-    );
+    return this.#taking().every(({ delivered }) => delivered.has(uid));
   }
 
   /**

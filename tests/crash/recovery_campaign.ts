@@ -11,7 +11,6 @@ import { formatName, parseName } from "../../src/spool/entry_name.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import { realFileSystem } from "../../src/spool/file_system.ts";
 import { Spool } from "../../src/spool/spool.ts";
-import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
 import { factsIn } from "../helpers/hashes.ts";
@@ -125,9 +124,11 @@ export async function recoveryCampaign(options: RecoveryOptions): Promise<Recove
   const random = randomFrom(seed);
   const directory = join(folder, "spool");
   const all = await furnish(directory, new Mint(seed));
-  const ports = { first: freePort(), second: freePort() };
+  await using first = new Sink();
+  await using second = new Sink();
+  first.away = second.away = true;
   const settings = {
-    destinations: [nodeAt("first", ports.first), nodeAt("second", ports.second)],
+    destinations: [nodeAt("first", first.port), nodeAt("second", second.port)],
   };
   const items = new Set(itemsOf(heldIn(directory)));
   let [beforeReady, withTwoNames, slowestStartMs] = [0, 0, 0];
@@ -175,8 +176,7 @@ export async function recoveryCampaign(options: RecoveryOptions): Promise<Recove
 
   /** One start left alone: everything that can arrive does, the rest stays; nothing else is left. */
   async function drainAfterwards(): Promise<Held[]> {
-    await using first = new Sink({ port: ports.first });
-    await using second = new Sink({ port: ports.second });
+    first.away = second.away = false;
     const began = performance.now();
     {
       await using daemon = await DaemonProcess.start(folder, settings);

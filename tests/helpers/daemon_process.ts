@@ -7,37 +7,42 @@ import { startArguments } from "../cli/run_cli.ts";
 import { Child } from "./child.ts";
 import { TEST_SETTINGS } from "./forwarder.ts";
 
-export interface DaemonLimits {
+export interface DaemonSurroundings {
   /** Files and sockets it may have open (Linux). */
   readonly openFiles?: number;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class DaemonProcess implements AsyncDisposable {
   readonly #child: Child;
 
   /** Starts `main.ts` without waiting for it, with a configuration written to `folder`. */
-  constructor(folder: string, settings: Record<string, unknown>, limits: DaemonLimits = {}) {
+  constructor(folder: string, settings: Record<string, unknown>, around: DaemonSurroundings = {}) {
     const file = join(folder, "config.json");
     Deno.writeTextFileSync(file, JSON.stringify({ ...TEST_SETTINGS, ...settings }));
     const words = [Deno.execPath(), ...startArguments(), "--config", file];
-    const { openFiles } = limits;
+    const { openFiles, env = {} } = around;
     // The limiting program becomes the forwarder, under the same process id.
     if (openFiles !== undefined) words.unshift("prlimit", `--nofile=${openFiles}:${openFiles}`);
-    this.#child = new Child(words[0]!, words.slice(1), { NO_COLOR: "1" });
+    this.#child = new Child(words[0]!, words.slice(1), { NO_COLOR: "1", ...env });
   }
 
   /** Starts one and waits until it listens. */
   static async start(
     folder: string,
     settings: Record<string, unknown>,
-    limits: DaemonLimits = {},
+    around: DaemonSurroundings = {},
   ): Promise<DaemonProcess & { port: number }> {
-    const daemon = new DaemonProcess(folder, settings, limits);
+    const daemon = new DaemonProcess(folder, settings, around);
     return Object.assign(daemon, { port: await daemon.listening() });
   }
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  get ended(): boolean {
+    return this.#child.ended;
   }
 
   get said(): string {

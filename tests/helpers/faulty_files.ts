@@ -26,6 +26,9 @@ export function systemError(code: string, text = "failed"): Error {
 export class FaultyFiles implements FileSystem {
   /** Asked before each operation; an error is thrown instead of doing it. */
   fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Asked before each write: so many bytes of it are done, and then the error thrown. */
+  cut: (path: string, length: number) => { after: number; error: Error } | undefined = () =>
+    undefined;
   /** Every operation, with its path. */
   readonly calls: { operation: Operation; path: string }[] = [];
   free: number | undefined = 1 << 30;
@@ -33,8 +36,6 @@ export class FaultyFiles implements FileSystem {
   listed = 0;
   /** Bytes that one read gives at most. */
   mostAtOnce = Infinity;
-  /** How many of the bytes of a write a disk takes that then is full. */
-  partial: (path: string, bytes: number) => number = (_, bytes) => bytes;
   /** Files opened, and closed again. */
   opened = 0;
   closed = 0;
@@ -59,9 +60,9 @@ export class FaultyFiles implements FileSystem {
     return {
       write: (bytes) => {
         this.#check("write", path);
-        const taken = this.partial(path, bytes.length);
-        file.write(bytes.subarray(0, taken));
-        if (taken < bytes.length) throw systemError("ENOSPC");
+        const cut = this.cut(path, bytes.length);
+        file.write(cut === undefined ? bytes : bytes.subarray(0, cut.after));
+        if (cut !== undefined) throw cut.error;
       },
       read: (into) => {
         this.#check("read", path);

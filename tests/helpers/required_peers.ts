@@ -31,7 +31,10 @@ export const PYDICOM_FILES = "/usr/lib/python3/dist-packages/pydicom/data/test_f
 
 export const PYDICOM: RequiredPeer = { package: "python3-pydicom", files: [PYDICOM_FILES] };
 
-export const ALL_PEERS: readonly RequiredPeer[] = [DCMTK, ORTHANC, PYDICOM];
+/** Builds the library that makes system calls fail (tests/crash/faults.c). */
+export const COMPILER: RequiredPeer = { package: "gcc", files: ["/usr/bin/gcc"] };
+
+export const ALL_PEERS: readonly RequiredPeer[] = [DCMTK, ORTHANC, PYDICOM, COMPILER];
 
 /** Packages of which a file is missing. */
 export function missingPackages(peers: readonly RequiredPeer[]): string[] {

@@ -20,6 +20,8 @@ export interface Arrival {
   /** SHA-256 of the data set, hexadecimal. */
   readonly hash: string;
   readonly length: number;
+  /** What was answered; undefined where the sink died instead. */
+  readonly status: number | undefined;
   readonly callingAeTitle: string;
   /** performance.now() */
   readonly at: number;
@@ -30,12 +32,17 @@ export interface SinkOptions {
   readonly port?: number;
   /** Answers instead of Success; may wait. */
   readonly answer?: (request: StoreRequest) => number | Promise<number>;
+  /** True where the sink is to die when it has stored this and before it answers: all its connections are cut. */
+  readonly diesAfter?: (request: StoreRequest) => boolean;
+  /** Told of a death: what was stored, and the last that was stored on each other connection, whose answer may be lost. */
+  readonly died?: (sopInstanceUids: readonly string[]) => void;
 }
 
 export class Sink implements AsyncDisposable {
   readonly #listener: Deno.TcpListener;
   readonly #options: SinkOptions;
-  readonly #transports = new Set<Transport>();
+  /** With the latest instance stored over each. */
+  readonly #transports = new Map<Transport, string>();
   readonly #watchers = new Set<() => void>();
   readonly arrivals: Arrival[] = [];
   /** Associations accepted so far. */
@@ -46,6 +53,8 @@ export class Sink implements AsyncDisposable {
   released = 0;
   /** Data sets that broke off. */
   cut = 0;
+  /** While true it is down but keeps its port: whoever connects is cut off at once. */
+  away = false;
 
   constructor(options: SinkOptions = {}) {
     this.#options = options;
@@ -93,18 +102,25 @@ export class Sink implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const transport of this.#transports) transport.close();
+    this.#cutAll();
     return Promise.resolve();
   }
 
+  #cutAll(): void {
+    for (const transport of this.#transports.keys()) transport.close();
+  }
+
   async #accept(): Promise<void> {
-    for await (const connection of this.#listener) void this.#serve(connection);
+    for await (const connection of this.#listener) {
+      if (this.away) connection.close();
+      else void this.#serve(connection);
+    }
   }
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
     connection.setNoDelay(true);
     const transport = new Transport(connection, "127.0.0.1", this.port);
-    this.#transports.add(transport);
+    this.#transports.set(transport, "");
     let accepted = false;
     try {
       const { association, request } = await Association.receive(transport, {
@@ -133,16 +149,24 @@ export class Sink implements AsyncDisposable {
             this.cut++;
             throw error;
           }
-          const status = await this.#options.answer?.(store) ?? 0;
+          const dies = this.#options.diesAfter?.(store) === true;
+          const status = dies ? undefined : await this.#options.answer?.(store) ?? 0;
+          this.#transports.set(transport, store.sopInstanceUid);
           this.arrivals.push({
             sopInstanceUid: store.sopInstanceUid,
             sopClassUid: store.sopClassUid,
             transferSyntaxUid: store.context.transferSyntax,
             hash: digest.digest("hex"),
             length,
+            status,
             callingAeTitle: association.callingAeTitle,
             at: performance.now(),
           });
+          if (status === undefined) {
+            this.#options.died?.([...this.#transports.values()].filter((uid) => uid !== ""));
+            this.#cutAll();
+            throw new AssociationError("closed", "the sink has died");
+          }
           return { status, afterAnswer: () => this.#tell() };
         },
       });

@@ -100,19 +100,19 @@ Deno.test("a disk that has room for a little takes what is owed bit by bit, and 
     // Room for 1500 lines a second, of which a write takes what it can before it fails.
     for (let second = 0; second < 10; second++) {
       let room = 150_000;
-      desk.files.partial = (path, bytes) => {
-        if (!path.endsWith(".jsonl")) return bytes;
+      desk.files.cut = (path, bytes) => {
+        if (!path.endsWith(".jsonl")) return undefined;
         const taken = Math.min(bytes, room);
         room -= taken;
         desk.files.free = room;
-        return taken;
+        return taken === bytes ? undefined : { after: taken, error: systemError("ENOSPC") };
       };
       desk.files.fault = () => undefined;
       desk.files.free = room;
       await desk.clock.advance(1000);
       await ledger.flush();
     }
-    desk.files.partial = (_, bytes) => bytes;
+    desk.files.cut = () => undefined;
     await ledger.close();
     const { ids } = await desk.read();
     assert.equal(ids.length, 5000);

@@ -8,6 +8,7 @@ import { listItems, removeItem } from "../../src/spool/inspect.ts";
 import { Spool } from "../../src/spool/spool.ts";
 import { type Operation, systemError } from "../helpers/faulty_files.ts";
 import { commit, type SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
+import { SpoolError } from "../../src/spool/version.ts";
 
 /** Opens a spool in folders that do not exist yet. */
 function openBelow(directory: SpoolDirectory): { path: string; opening: Promise<Spool> } {
@@ -51,7 +52,11 @@ Deno.test("a folder above the spool that may not be opened stops no start, one t
       await spool.close();
     }
     failing(systemError("EIO"));
-    await assert.rejects(directory.open(), { code: "EIO" });
+    await assert.rejects(directory.open(), (error) => {
+      assert.ok(error instanceof SpoolError);
+      assert.equal((error.cause as { code?: string }).code, "EIO");
+      return true;
+    });
   }));
 
 Deno.test("a crash cannot leave half a version: the file has its name when its text is on the disk", () =>

@@ -271,3 +271,28 @@ Deno.test("a lock is held against a second process for as long as the first live
     const again = await lockSpool(directory.path);
     again.release();
   }));
+
+for (const length of [52_000, 300_000]) {
+  Deno.test(`an instance of ${length} bytes whose process dies in the middle of any write was never committed, and is not damaged`, async () => {
+    for (let at = 1; at <= 4; at++) {
+      await withSpool(async (directory) => {
+        const { spool } = await directory.start();
+        let writes = 0;
+        const error = systemError("KILLED");
+        // What a killed process had written of it is whole pages.
+        directory.files.cut = (_, bytes) =>
+          ++writes === at ? { after: Math.min(32_768, bytes >> 1) & ~4095, error } : undefined;
+        // A process that is dead does not tidy up either.
+        directory.files.fault = (operation) => operation === "remove" ? error : undefined;
+        const bytes = noise(length);
+        const died = await commit(spool, bytes).then(() => false, () => true);
+        directory.files.cut = () => undefined;
+        directory.files.fault = () => undefined;
+        const { spool: again, entries } = await directory.start();
+        assert.equal(entries.length, died ? 0 : 1);
+        assert.deepEqual([...directory.files.list(join(directory.path, "corrupt"))], []);
+        await again.close();
+      });
+    }
+  });
+}

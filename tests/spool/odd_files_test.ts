@@ -182,3 +182,21 @@ Deno.test("a slot whose commit record lost a bit on the disk is kept for a perso
     assert.match(directory.reports.join("\n"), /has no valid commit record: set aside as/);
     await again.close();
   }));
+
+Deno.test("a reason in failed/ whose instance a crash took elsewhere is removed at the next start, other files are not", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const entry = await store(spool, ["a"]);
+    await spool.fail(entry, "a", REFUSED);
+    await spool.close();
+    const failed = join(directory.path, "failed", "a");
+    const orphan = join(failed, `${entry.base.replace("-000001-", "-000002-")}.json`);
+    Deno.copyFileSync(join(failed, `${entry.base}.json`), orphan);
+    Deno.writeTextFileSync(join(failed, "notes.json"), "{}");
+    const { spool: again } = await directory.start();
+    assert.deepEqual(
+      [...directory.files.list(failed)].sort(),
+      [`${entry.base}.dcm`, `${entry.base}.json`, "notes.json"],
+    );
+    await again.close();
+  }));

@@ -79,12 +79,14 @@ Deno.test("an instance is synced once, before commit is done, and only its renam
     directory.files.calls.length = 0;
     const committed = await commit(spool);
     assert.deepEqual(directory.files.calls.map((call) => call.operation), [
+      // The data set, and then the commit record.
+      "write",
       "write",
       "syncData",
     ]);
     spool.enqueue(committed, ["a"]);
     assert.deepEqual(directory.files.calls.at(-1)?.operation, "rename");
-    assert.equal(directory.files.calls.length, 3);
+    assert.equal(directory.files.calls.length, 4);
     await spool.close();
   }));
 
