@@ -47,7 +47,13 @@ export class Sender implements AsyncDisposable {
       calling,
       called,
       planContexts([VERIFICATION_PAIR, ...pairs], false),
-      { ...OPTIONS, maxPduLength: 131_072, idleMs: responseMs, readMs: responseMs },
+      {
+        ...OPTIONS,
+        maxPduLength: 131_072,
+        idleMs: responseMs,
+        readMs: responseMs,
+        writeStallMs: Math.max(OPTIONS.writeStallMs, responseMs),
+      },
     );
     return new Sender(new ServiceUser(association, responseMs));
   }

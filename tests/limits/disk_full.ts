@@ -11,7 +11,7 @@ import { concat } from "../../src/dicom/bytes.ts";
 import { encodeDataSet } from "../../src/dicom/encode.ts";
 import { AssociationError } from "../../src/ul/association_error.ts";
 import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
-import { sha256 } from "../helpers/hashes.ts";
+import { factsOf, sha256 } from "../helpers/hashes.ts";
 import { noise } from "../helpers/hex.ts";
 import { dataSetOf, instanceOf, type TestInstance } from "../helpers/instances.ts";
 import { captureLog } from "../helpers/log_file.ts";
@@ -28,6 +28,8 @@ export interface DiskFullOptions {
   readonly seed: number;
   /** `minimum_free_space`: 0 lets the disk fill to the last byte. */
   readonly minimumFreeSpace: string | number;
+  /** A second destination refuses everything: what it refuses has to be kept apart, room or no room. */
+  readonly alsoRefused?: boolean;
   readonly progress?: (text: string) => void;
 }
 
@@ -59,6 +61,8 @@ class Senders {
   /** UID to hash of everything begun. */
   readonly begun = new Map<string, string>();
   readonly acknowledged = new Set<string>();
+  /** Found in failed/ and taken from there. */
+  readonly taken = new Set<string>();
   refusedInstances = 0;
   refusedAssociations = 0;
   readonly #random: (below: number) => number;
@@ -117,6 +121,11 @@ export async function fillAgainAndAgain(options: DiskFullOptions): Promise<DiskF
   await using scratch = await Scratch.make();
   let gate = Promise.withResolvers<void>();
   await using sink = new Sink({ answer: () => gate.promise.then(() => 0) });
+  await using refusing = new Sink({ answer: () => 0xc000 });
+  const destinations = [nodeAt("pacs", sink.port)];
+  if (options.alsoRefused) {
+    destinations.push(nodeAt("refusing", refusing.port, { retry_attempts: 0 }));
+  }
   const log = await captureLog(join(disk.path, "logs"));
   const senders = new Senders(random);
   let slowestResumeMs = 0;
@@ -124,7 +133,7 @@ export async function fillAgainAndAgain(options: DiskFullOptions): Promise<DiskF
     await using forwarder = await Forwarder.start(scratch.path, {
       spool_dir: join(disk.path, "spool"),
       minimum_free_space: options.minimumFreeSpace,
-      destinations: [nodeAt("pacs", sink.port)],
+      destinations,
     }, disk.files === undefined ? {} : { files: disk.files });
     for (let round = 1; round <= rounds; round++) {
       gate = Promise.withResolvers();
@@ -173,6 +182,7 @@ export async function fillAgainAndAgain(options: DiskFullOptions): Promise<DiskF
       await senders.send(forwarder.port, () => acknowledged.size === last);
       slowestResumeMs = Math.max(slowestResumeMs, performance.now() - room);
       assert.ok(slowestResumeMs <= RESUME_MS, `resumed after ${Math.round(slowestResumeMs)} ms`);
+      if (options.alsoRefused) await takeRefused(join(disk.path, "spool"), senders);
       progress(`round ${round} of ${rounds}: ${acknowledged.size} stored and safe`);
     }
     await sink.until(
@@ -188,7 +198,11 @@ export async function fillAgainAndAgain(options: DiskFullOptions): Promise<DiskF
     assert.equal(hash, senders.begun.get(sopInstanceUid), `${sopInstanceUid} was changed`);
   }
   const health = JSON.parse(Deno.readTextFileSync(join(disk.path, "spool", "health.json")));
-  assert.equal(health.destinations.length, 1, "health.json was written when there was room again");
+  assert.equal(
+    health.destinations.length,
+    destinations.length,
+    "health.json was written when there was room again",
+  );
   const left = filesIn(join(disk.path, "spool")).filter((path) => /\.(dcm|part)$/.test(path));
   assert.deepEqual(left, [], "files left in the spool");
   return {
@@ -198,6 +212,26 @@ export async function fillAgainAndAgain(options: DiskFullOptions): Promise<DiskF
     refusedAssociations: senders.refusedAssociations,
     slowestResumeMs: Math.round(slowestResumeMs),
   };
+}
+
+/** Waits until all that was acknowledged and not yet taken lies whole in failed/, and takes it from there. */
+async function takeRefused(spool: string, senders: Senders): Promise<void> {
+  const wanted = senders.acknowledged.difference(senders.taken);
+  const folder = join(spool, "failed", "refusing");
+  await until(
+    () => filesIn(folder).filter((path) => path.endsWith(".dcm")).length >= wanted.size,
+    60_000,
+    `${wanted.size} refused instances in failed/`,
+  );
+  for (const path of filesIn(folder)) {
+    if (path.endsWith(".dcm")) {
+      const { sopInstanceUid, hash } = factsOf(path);
+      assert.equal(hash, senders.begun.get(sopInstanceUid), `${sopInstanceUid} was changed`);
+      senders.taken.add(sopInstanceUid);
+    }
+    Deno.removeSync(path);
+  }
+  assert.ok(wanted.isSubsetOf(senders.taken), "one that was refused is nowhere");
 }
 
 /** The second promise, unless the first one fails meanwhile. */

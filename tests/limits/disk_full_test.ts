@@ -45,3 +45,17 @@ for (const { name, shortage, minimumFreeSpace, mount, rounds } of CASES) {
     assert.ok(figures.refusedInstances + figures.refusedAssociations >= rounds);
   });
 }
+
+for (const shortage of ["bytes", "inodes"] as const) {
+  Deno.test(`what a destination refuses while there are no ${shortage} left is kept apart, whole, as soon as there are`, async () => {
+    await using disk = await makeSmallDisk({ megabytes: 64, shortage });
+    const figures = await fillAgainAndAgain({
+      disk,
+      rounds: 3,
+      seed: 8,
+      minimumFreeSpace: 0,
+      alsoRefused: true,
+    });
+    assert.ok(figures.acknowledged >= 15);
+  });
+}
