@@ -569,8 +569,13 @@ Deno.test("a clock set back by a day does not keep a destination to one session 
     most = 4;
     house.clock.correct(-86_400_000);
     await house.clock.advance(300_000);
+    // Sessions are added one by one, so there has to be something to do for a while.
+    pacs.answer = async () => {
+      await new Promise<void>((resolve) => house.clock.after(100, resolve));
+      return DELIVERED;
+    };
     group.add(entries(200));
-    await house.clock.advance(0);
+    await house.clock.advance(60_000);
     assert.equal(pacs.delivered.length, 400);
     assert.equal(pacs.mostOpen, 4);
   }));
@@ -590,6 +595,33 @@ Deno.test("a clock set forward by a day and back again makes attempts come soone
     await house.clock.advance(300_000);
     assert.equal(pacs.delivered.length, 3);
     assert.ok(attempts < 20, `${attempts} attempts in eleven minutes`);
+  }));
+
+Deno.test("a session refused because the destination was going away is no limit once it is back", () =>
+  inHouse(async (house) => {
+    const { clock } = house;
+    const pacs = house.destination();
+    pacs.sessions = 2;
+    pacs.batch = 1;
+    let away = false;
+    pacs.answer = async () => {
+      await new Promise<void>((resolve) => clock.after(1000, resolve));
+      return away ? { kind: "interrupted", reason: "closed" } : DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(entries(100));
+    // The first session is busy when the second is refused: only then does the first find out.
+    await clock.advance(500);
+    pacs.unreachable = DOWN;
+    await clock.advance(600);
+    away = true;
+    await clock.advance(10_000);
+    assert.equal(group.snapshot().health.state, "down");
+    pacs.unreachable = undefined;
+    away = false;
+    pacs.mostOpen = 0;
+    await clock.advance(60_000);
+    assert.equal(pacs.mostOpen, 2);
   }));
 
 Deno.test("one instance that is not authorised holds up none of the others", () =>
