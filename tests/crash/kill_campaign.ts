@@ -43,6 +43,8 @@ export interface KillFigures {
 
 const SHORTEST_MS = 10;
 const ASSOCIATIONS = 4;
+/** Kills after each of which the ledger is read. */
+const READ_LEDGER = 60;
 /** A start has to be ready within so many ms. */
 const READY_MS = 5000;
 
@@ -81,6 +83,7 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
       if (code !== 0) oracle.violations.push(`${when}: a stop in order ended with ${code}`);
     }
     oracle.close(when);
+    await oracle.agreeWithLedger(when);
     oracle.assertHolds();
     // What has been looked at is in nobody's way any more.
     await Deno.remove(archive, { recursive: true });
@@ -101,6 +104,10 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
     await daemon.exit();
     await failed;
     const found = oracle.conserve(`kill ${kill}`);
+    // The ledger grows with the campaign: it is read after every kill for as long as it is short.
+    if (kill <= READ_LEDGER || kill % settleEvery === 0) {
+      await oracle.agreeWithLedger(`kill ${kill}`);
+    }
     oracle.assertHolds();
     held += found.length;
     if (found.length > 0) withBacklog++;

@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { factsIn, factsOf } from "../helpers/hashes.ts";
 import type { Sink } from "../helpers/sink.ts";
+import { missingFrom } from "./ledger_books.ts";
 import { type Held, heldIn, strayIn } from "./held.ts";
 import type { MintedInstance } from "./mint.ts";
 
@@ -194,6 +195,11 @@ export class Oracle {
       for (const uid of outstanding) this.#violate(`${when}: ${uid} did not reach ${name}`);
     }
     if (this.#options.archive !== undefined) this.#inspectArchive(when, this.#options.archive);
+  }
+
+  /** The same by the forwarder's own books. */
+  async agreeWithLedger(when: string): Promise<void> {
+    for (const one of await missingFrom(this.#options.spool)) this.#violate(`${when}: ${one}`);
   }
 
   #inspectArchive(when: string, archive: string): void {

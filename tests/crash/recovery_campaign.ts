@@ -19,6 +19,7 @@ import { Sink } from "../helpers/sink.ts";
 import { commit, store } from "../helpers/spools.ts";
 import { pass, until } from "../helpers/until.ts";
 import { type Held, heldIn, isDrained, strayIn } from "./held.ts";
+import { missingFrom } from "./ledger_books.ts";
 import { Mint, type MintedInstance } from "./mint.ts";
 import { between, randomFrom, spread } from "./random.ts";
 
@@ -206,6 +207,8 @@ export async function recoveryCampaign(options: RecoveryOptions): Promise<Recove
         }
       }
     }
+    const missing = await missingFrom(directory);
+    if (missing.length > 0) throw new Error(missing.join("\n"));
     const stray = strayIn(directory).filter((path) => !path.startsWith("failed/"));
     if (stray.length > 0) throw new Error(`stray files: ${stray.join(", ")}`);
     if (factsIn(join(directory, "corrupt")).length > 0) throw new Error("something is corrupt");

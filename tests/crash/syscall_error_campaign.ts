@@ -134,7 +134,7 @@ class Campaign {
     const house = this.#house;
     const daemon = house.daemon ?? await house.start();
     this.#runs++;
-    house.tidy(when);
+    await house.tidy(when);
     const instance = house.mint[size]();
     house.faults.arm(call, n, action);
     const answer = await house.send(instance);
@@ -217,7 +217,7 @@ class Campaign {
     const house = this.#house;
     this.#runs++;
     const daemon = house.daemon ?? await house.start();
-    house.tidy(when);
+    await house.tidy(when);
     await house.send(house.mint.small());
     house.faults.arm(call, n, action);
     daemon.signal("SIGTERM");

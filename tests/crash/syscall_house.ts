@@ -3,7 +3,7 @@
  * refuses every instance the first time (so that each is also given up and kept), the archive, and one instance at a time.
  */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CANNOT_UNDERSTAND } from "../../src/dicom/status.ts";
 import { realFileSystem } from "../../src/spool/file_system.ts";
 import { listItems, retryItem } from "../../src/spool/inspect.ts";
@@ -17,6 +17,7 @@ import { Sink } from "../helpers/sink.ts";
 import { until } from "../helpers/until.ts";
 import { Faults } from "./faults.ts";
 import { heldIn, isDrained } from "./held.ts";
+import { recordRemoved } from "./ledger_books.ts";
 import { Mint, type MintedInstance } from "./mint.ts";
 import { Oracle } from "./oracle.ts";
 
@@ -106,7 +107,7 @@ export class SyscallHouse implements AsyncDisposable {
   /** A spool with an instance in the queue and one in a slot, as a process leaves it that dies on the way. */
   async leaveBehind(n: number): Promise<void> {
     const daemon = this.daemon ?? await this.start();
-    this.tidy("before a start");
+    await this.tidy("before a start");
     for (const instance of [this.mint.small(), this.mint.large()]) await this.send(instance);
     daemon.signal("SIGKILL");
     await daemon.exit();
@@ -122,7 +123,8 @@ export class SyscallHouse implements AsyncDisposable {
    * Looks at what was archived and at what was given up, and takes both away: the next instance needs its folders made,
    * and a start has no more to read than the last one.
    */
-  tidy(when: string): void {
+  async tidy(when: string): Promise<void> {
+    const removed: { id: string; to: string }[] = [];
     for (const { place, path, sopInstanceUid } of this.oracle.conserve(when)) {
       if (place !== "failed") continue;
       Deno.removeSync(path);
@@ -130,7 +132,9 @@ export class SyscallHouse implements AsyncDisposable {
       // Writing the reason may be what failed.
       if (realFileSystem.exists(reason)) Deno.removeSync(reason);
       this.oracle.removedByHand(sopInstanceUid, "picky");
+      removed.push({ id: basename(path, ".dcm"), to: "picky" });
     }
+    await recordRemoved(this.spool, removed);
     for (const { name } of Deno.readDirSync(this.#archive)) {
       Deno.removeSync(join(this.#archive, name), { recursive: true });
     }
@@ -178,6 +182,7 @@ export class SyscallHouse implements AsyncDisposable {
     await this.drained(when);
     await this.stop(when);
     this.oracle.close(when);
+    await this.oracle.agreeWithLedger(when);
     this.oracle.assertHolds();
   }
 

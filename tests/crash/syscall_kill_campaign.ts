@@ -72,7 +72,7 @@ async function killAt(
 ): Promise<boolean> {
   const when = `${call} ${n}`;
   const daemon = await house.start();
-  house.tidy(when);
+  await house.tidy(when);
   house.faults.arm(call, n, "kill");
   const instance = house.mint[size]();
   await house.send(instance);
