@@ -41,8 +41,8 @@ export interface ModelOptions {
   readonly scenarios?: readonly Scenario[];
   readonly models?: readonly Model[];
   readonly wrap?: Wrap;
-  /** Ends at the first problem of a scenario. */
-  readonly firstOnly?: boolean;
+  /** Ends when a problem says this. */
+  readonly untilFound?: RegExp;
   readonly progress?: (line: string) => void;
 }
 
@@ -115,13 +115,19 @@ class Visit {
         for (const model of models) {
           for (const disk of crashStates(this.#recording, point, model, cap, this.#random)) {
             await this.#visit(disk, marks, `${model}, cut before operation ${point}`);
-            if (this.#options.firstOnly && figures.problems.size > 0) return;
+            if (this.#isFound()) return;
             if (figures.states >= until) return;
           }
         }
       }
       if (cap === MOST_AT_ONE_POINT && figures.states === before) return;
     }
+  }
+
+  #isFound(): boolean {
+    const { untilFound } = this.#options;
+    if (untilFound === undefined) return false;
+    return [...this.#figures.problems.keys()].some((problem) => untilFound.test(problem));
   }
 
   async #visit(disk: Disk, marks: readonly Mark[], where: string): Promise<void> {

@@ -182,7 +182,7 @@ for (const { what, wrap, scenario, models, problem } of MISTAKES) {
     Deno.test(`the model finds what goes wrong when ${what}: ${model}`, async () => {
       const chosen = SCENARIOS.find(({ name }) => name === scenario) as Scenario;
       const options = { states: 1500, seed: 1, scenarios: [chosen], models: [model], wrap };
-      const figures = await runModelCampaign({ ...options, firstOnly: true });
+      const figures = await runModelCampaign({ ...options, untilFound: problem });
       const problems = [...figures.problems.keys()];
       assert.ok(problems.some((one) => problem.test(one)), problems.join("\n") || "nothing");
     });
@@ -192,7 +192,7 @@ for (const { what, wrap, scenario, models, problem } of MISTAKES) {
 Deno.test("runs put together at random find a step done wrong, too", async () => {
   const wrap = withoutDirectorySync((path) => path.includes("/failed/"));
   const options = { states: 6000, scenarios: [], randomRuns: 100, seed: 1, wrap };
-  const figures = await runModelCampaign({ ...options, firstOnly: true });
+  const figures = await runModelCampaign({ ...options, untilFound: LOST });
   const problems = [...figures.problems.keys()];
   assert.ok(problems.some((one) => LOST.test(one)), problems.join("\n") || "nothing");
 });
