@@ -184,7 +184,8 @@ export async function recoveryCampaign(options: RecoveryOptions): Promise<Recove
       slowestStartMs = Math.round(performance.now() - began);
       // Taken from retry/ a second after the start.
       await until(
-        () => isDrained(directory) && filesIn(join(directory, "retry")).length === 0,
+        // In the order of their way: what has left the one is in the other.
+        () => filesIn(join(directory, "retry")).length === 0 && isDrained(directory),
         60_000,
         () => `the queue to be empty; ${daemon.said.split("\n").slice(-5).join("\n")}`,
       );

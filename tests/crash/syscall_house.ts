@@ -173,7 +173,8 @@ export class SyscallHouse implements AsyncDisposable {
     // What failed before the third destination was asked is refused by it once more.
     for (let round = 0; round < PUT_BACK_ROUNDS && this.#putBack() > 0; round++) {
       await until(
-        () => this.isDrained && filesIn(join(this.spool, "retry")).length === 0,
+        // In the order of their way: what has left the one is in the other.
+        () => filesIn(join(this.spool, "retry")).length === 0 && this.isDrained,
         SETTLED_MS,
         () => `what was put back to be tried (${when}):\n${this.daemon?.said}`,
       );
