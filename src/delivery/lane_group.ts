@@ -470,6 +470,8 @@ export class LaneGroup {
     const now = this.#now();
     if (error instanceof DestinationError) {
       this.#lastAnswer = error.message;
+      // What seemed to be its limit may have been its end.
+      this.#limit.until = 0;
       this.#setHealth(
         error.kind === "misconfigured"
           ? onMisconfigured(this.#health, error.message, now)

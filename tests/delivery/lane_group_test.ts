@@ -534,6 +534,33 @@ Deno.test("a destination that takes one association at a time is served over it,
     assert.equal(group.snapshot().health.state, "up");
   }));
 
+Deno.test("a session refused because the destination was going away is no limit once it is back", () =>
+  inHouse(async (house) => {
+    const { clock } = house;
+    const pacs = house.destination();
+    pacs.sessions = 2;
+    pacs.batch = 1;
+    let away = false;
+    pacs.answer = async () => {
+      await new Promise<void>((resolve) => clock.after(1000, resolve));
+      return away ? { kind: "interrupted", reason: "closed" } : DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(entries(100));
+    // The first session is busy when the second is refused: only then does the first find out.
+    await clock.advance(500);
+    pacs.unreachable = DOWN;
+    await clock.advance(600);
+    away = true;
+    await clock.advance(10_000);
+    assert.equal(group.snapshot().health.state, "down");
+    pacs.unreachable = undefined;
+    away = false;
+    pacs.mostOpen = 0;
+    await clock.advance(60_000);
+    assert.equal(pacs.mostOpen, 2);
+  }));
+
 Deno.test("one instance that is not authorised holds up none of the others", () =>
   inHouse(async (house) => {
     const pacs = house.destination();
