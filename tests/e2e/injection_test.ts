@@ -163,6 +163,7 @@ const SPOOL_NAMES: readonly RegExp[] = [
   /^failed\/(pacs|unrouted)\/$/,
   /^queue\/[0-9a-f]{2}\/$/,
   /^incoming\/\d+-\d+\.part$/,
+  /^ledger\/(RESERVE|\d{8}\.jsonl)?$/,
   /^(queue\/[0-9a-f]{2}|failed\/pacs)\/\d+-\d+-[0-9a-f]{8}-[0-9a-f]{8}(\.pacs(~\d+)?)?\.(dcm|json)$/,
 ];
 
