@@ -5,6 +5,7 @@
  *     --recovery N    kills during recovery, 100 by default; 0 for none
  *     --syscalls      death and errors at every system call, to the end (Linux, gcc)
  *     --lost N        destinations that die before they answer, 200 by default; 0 for none
+ *     --power-cuts N  states of the disk after a power cut, by a model of it, 100,000 by default; 0 for none
  *     --seed S        another course; the seed is printed
  *
  * Prints progress and ends with a line of figures. On a violation it says what was lost, keeps the folder, and exits with
@@ -15,6 +16,7 @@ import { parseArgs } from "node:util";
 import { COMPILER, missingPackages } from "../helpers/required_peers.ts";
 import { killCampaign } from "./kill_campaign.ts";
 import { lostResponseCampaign } from "./lost_response_campaign.ts";
+import { runPowerCuts } from "./model_campaign.ts";
 import { recoveryCampaign } from "./recovery_campaign.ts";
 import { syscallErrorCampaign } from "./syscall_error_campaign.ts";
 import { syscallKillCampaign } from "./syscall_kill_campaign.ts";
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     kills: { type: "string", default: "1000" },
     recovery: { type: "string", default: "100" },
     lost: { type: "string", default: "200" },
+    "power-cuts": { type: "string", default: "100000" },
     syscalls: { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
   },
@@ -79,6 +82,8 @@ if (recovery > 0) {
   await run("recovery", (common) => recoveryCampaign({ ...common, kills: recovery }));
 }
 if (lost > 0) await run("lost", (common) => lostResponseCampaign({ ...common, deaths: lost }));
+const states = whole("power-cuts", values["power-cuts"]);
+if (states > 0) await run("power-cuts", (common) => runPowerCuts({ ...common, states }));
 if (values.syscalls) {
   if (missingPackages([COMPILER]).length > 0) {
     say(`syscalls: this campaign needs a compiler: apt-get install ${COMPILER.package}`);

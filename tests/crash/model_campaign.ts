@@ -1,10 +1,7 @@
 /*
  * Power cuts at every moment of every scenario, on disks as three models of a file system may leave them.
  *
- *     deno run -A tests/crash/model_campaign.ts [--states 500000] [--seed 1]
- *
- * Counts the states that differ, on the disk or in what had been promised; prints progress and a line of figures, and
- * exits with 1 where anything does not hold.
+ * Counts the states that differ, on the disk or in what had been promised.
  */
 
 import { createHash } from "node:crypto";
@@ -179,35 +176,23 @@ function shuffled<T>(list: readonly T[], random: Random): T[] {
     .map(({ value }) => value);
 }
 
-if (import.meta.main) {
-  const option = (name: string, otherwise: number) => {
-    const at = Deno.args.indexOf(`--${name}`);
-    const value = at < 0 ? otherwise : Number(Deno.args[at + 1]);
-    if (!Number.isSafeInteger(value) || value < 1) {
-      // deno-lint-ignore no-console
-      console.error(`--${name} wants a whole number`);
-      Deno.exit(2);
-    }
-    return value;
-  };
-  // deno-lint-ignore no-console
-  const print = (line: string) => console.log(line);
-  const began = performance.now();
-  const seed = option("seed", 1);
-  const states = option("states", 500_000);
-  const figures = await runModelCampaign({
-    states,
-    randomRuns: Math.floor(states / 2 / STATES_OF_RANDOM_RUN),
-    seed,
-    progress: print,
-  });
-  for (const [problem, { first, count }] of figures.problems) {
-    print(`${problem} (${count} times, first: ${first})`);
-  }
-  const seconds = ((performance.now() - began) / 1000).toFixed(0);
-  print(
-    `${figures.states} states (${figures.afterTwoCuts} after two power cuts) in ${seconds} s, ` +
-      `seed ${seed}: ${figures.problems.size} problems`,
+/**
+ * The campaign in full length: scenarios and runs put together at random, half of the states each.
+ *
+ * @throws where a problem was found
+ */
+export async function runPowerCuts(
+  options: {
+    readonly states: number;
+    readonly seed: number;
+    readonly progress: (line: string) => void;
+  },
+): Promise<{ states: number; afterTwoCuts: number }> {
+  const randomRuns = Math.floor(options.states / 2 / STATES_OF_RANDOM_RUN);
+  const { states, afterTwoCuts, problems } = await runModelCampaign({ ...options, randomRuns });
+  if (problems.size === 0) return { states, afterTwoCuts };
+  const told = [...problems].map(([problem, { first, count }]) =>
+    `${problem} (${count} times, first: ${first})`
   );
-  if (figures.problems.size > 0) Deno.exit(1);
+  throw new Error(`${problems.size} problems in ${states} states:\n${told.join("\n")}`);
 }
