@@ -22,11 +22,11 @@ import { Mint, type MintedInstance } from "./mint.ts";
 import { Oracle } from "./oracle.ts";
 
 /**
- * The next N to sweep a start with. It makes and reads the 256 folders of the queue one after another: a few of them stand
- * for all.
+ * The next N to sweep a start with. It makes and reads the 256 folders of the queue one after another, and reads them
+ * again when it holds its ledger against them: a few of them stand for all.
  */
 export function nextOfStart(n: number): number {
-  return n > 20 && n < 240 ? n + 16 : n + 1;
+  return n > 20 && n < 240 || n > 340 ? n + 16 : n + 1;
 }
 
 /** Status of C-STORE-RSP; undefined where there was none: rejected, aborted, or the process is gone. */
