@@ -330,7 +330,7 @@ export class LaneGroup {
         this.#deliveredOne(entry, outcome, outcome.warning);
         return;
       case "duplicate":
-        if (entry.uncertain || this.#mayHaveArrived.has(entry)) {
+        if (this.#mayHaveArrived.has(entry)) {
           const answer = `${outcome.answer}, so an earlier attempt arrived`;
           this.#deliveredOne(entry, { ...outcome, answer }, false);
           return;

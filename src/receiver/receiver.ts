@@ -287,7 +287,8 @@ export class Receiver {
         from: `${host}:${port}`,
         error,
       });
-      void association?.abort("internal error");
+      if (association === undefined) connection.transport.close();
+      else void association.abort("internal error");
       return;
     }
     // A connection that closes before it asks for anything is a port check, not a fault.

@@ -19,21 +19,17 @@ export class Entry {
   sopInstanceUid = "";
   /** Destinations it had been given up for, where it came back from `failed/`. */
   failedFor: readonly string[] = [];
-  /** True where an earlier process may have sent it without hearing the answer. */
-  readonly uncertain: boolean;
 
   constructor(
     base: string,
     receivedMs: number,
     waiting: Waiting[],
     path: string,
-    uncertain: boolean,
   ) {
     this.base = base;
     this.receivedMs = receivedMs;
     this.waiting = waiting;
     this.path = path;
-    this.uncertain = uncertain;
   }
 
   /** Refusals by one destination so far. */

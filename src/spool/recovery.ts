@@ -35,7 +35,7 @@ export function* listQueue(
         continue;
       }
       const { base, identity, waiting } = parsed;
-      yield new Entry(base, identity.receivedMs, waiting, join(directory, name), true);
+      yield new Entry(base, identity.receivedMs, waiting, join(directory, name));
     }
   }
 }

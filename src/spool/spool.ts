@@ -180,7 +180,6 @@ export class Spool implements IncomingOwner {
           length: record.dataSetLength,
         },
         destinations,
-        true,
       );
     } finally {
       instance.close();
@@ -222,7 +221,7 @@ export class Spool implements IncomingOwner {
    * Puts a committed instance into the queue. A rename that fails leaves it where it is, found there by delivery and by
    * the next start.
    */
-  enqueue(committed: Committed, destinations: readonly string[], uncertain = false): Entry {
+  enqueue(committed: Committed, destinations: readonly string[]): Entry {
     const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
     const target = join(
       this.#paths.queue,
@@ -234,7 +233,6 @@ export class Spool implements IncomingOwner {
       committed.receivedMs,
       waiting,
       committed.path,
-      uncertain,
     );
     this.#move(entry, target);
     return entry;
@@ -368,7 +366,7 @@ export class Spool implements IncomingOwner {
       paths: this.#paths,
       report: this.#options.report,
       open: (path, base) => this.#openOrSetAside(path, base),
-      enqueue: (committed, destinations) => this.enqueue(committed, destinations, true),
+      enqueue: (committed, destinations) => this.enqueue(committed, destinations),
       remove: (path) => this.#remove(path),
     };
   }

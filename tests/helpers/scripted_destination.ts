@@ -129,10 +129,9 @@ export class MemorySpool {
 export function entry(
   base: string,
   destinations: readonly string[] = ["pacs"],
-  uncertain = false,
 ): Entry {
   const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
-  return new Entry(base, 1_763_900_000_000, waiting, `/nowhere/${base}`, uncertain);
+  return new Entry(base, 1_763_900_000_000, waiting, `/nowhere/${base}`);
 }
 
 export function entries(count: number, destinations: readonly string[] = ["pacs"]): Entry[] {
