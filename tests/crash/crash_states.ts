@@ -198,17 +198,19 @@ function variantsOf({ synced, writes }: Unsynced, model: Model, random: Random):
   const all = after(writes);
   if (model === "ordered") return [synced, all];
   const grown = overwritten(new Uint8Array(all.length), 0, synced);
+  // What was synced stays, and so does the length it had.
+  const shortened = (length: number) => all.subarray(0, Math.max(synced.length, length));
   if (model === "unordered") {
     const missing = writes.length === 1 ? [] : writes.flatMap((_, n) => {
       const without = after(writes.filter((_, other) => other !== n));
       return [without, overwritten(new Uint8Array(all.length), 0, without)];
     });
-    return [synced, grown, all.subarray(0, Math.floor(random() * all.length)), ...missing, all];
+    return [synced, grown, shortened(Math.floor(random() * all.length)), ...missing, all];
   }
   const torn: Uint8Array[] = [];
   for (const block of [512, 4096]) {
     const blocks = Math.ceil(all.length / block);
-    const cut = all.subarray(0, Math.floor(random() * blocks) * block);
+    const cut = shortened(Math.floor(random() * blocks) * block);
     torn.push(cut, overwritten(new Uint8Array(all.length), 0, cut));
     const some = grown.slice();
     for (let n = 0; n < blocks; n++) {

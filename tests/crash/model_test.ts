@@ -4,12 +4,12 @@
  */
 
 import assert from "node:assert/strict";
-import type { FileSystem, SpoolFile } from "../../src/spool/file_system.ts";
+import type { SpoolFile } from "../../src/spool/file_system.ts";
 import { marksBefore, type Model, MODELS } from "./crash_states.ts";
 import { runModelCampaign } from "./model_campaign.ts";
 import { randomScenario } from "./model_random.ts";
 import { SCENARIOS } from "./model_scenarios.ts";
-import { record, type Scenario, type Wrap } from "./model_world.ts";
+import { but, record, type Scenario, type Wrap } from "./model_world.ts";
 
 Deno.test("after 10,000 power cuts the program starts and nothing promised is missing, nothing partial is there", async () => {
   const figures = await runModelCampaign({ states: 11_000, randomRuns: 60, seed: 1 });
@@ -25,25 +25,6 @@ Deno.test("a recording is the same each time, so that what is found can be found
     assert.ok(one.promised.length + marksBefore(one.trace, one.trace.length).length > 0);
   }
 });
-
-/** The file system as it is but for some of its calls. */
-function but(files: FileSystem, changes: Partial<FileSystem>): FileSystem {
-  return {
-    open: (path, mode) => files.open(path, mode),
-    rename: (from, to) => files.rename(from, to),
-    link: (existing, name) => files.link(existing, name),
-    protect: (path) => files.protect(path),
-    remove: (path) => files.remove(path),
-    removeLater: (path) => files.removeLater(path),
-    createLater: (path) => files.createLater(path),
-    makeDirectory: (path) => files.makeDirectory(path),
-    list: (path) => files.list(path),
-    syncDirectory: (path) => files.syncDirectory(path),
-    exists: (path) => files.exists(path),
-    freeBytes: (path) => files.freeBytes(path),
-    ...changes,
-  };
-}
 
 function neverSynced(file: SpoolFile): SpoolFile {
   return { ...file, syncData: () => Promise.resolve() };

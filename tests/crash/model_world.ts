@@ -240,3 +240,22 @@ async function settle(world: World): Promise<void> {
 export async function turns(): Promise<void> {
   for (let n = 0; n < 100; n++) await Promise.resolve();
 }
+
+/** The file system as it is but for some of its calls. */
+export function but(files: FileSystem, changes: Partial<FileSystem>): FileSystem {
+  return {
+    open: (path, mode) => files.open(path, mode),
+    rename: (from, to) => files.rename(from, to),
+    link: (existing, name) => files.link(existing, name),
+    protect: (path) => files.protect(path),
+    remove: (path) => files.remove(path),
+    removeLater: (path) => files.removeLater(path),
+    createLater: (path) => files.createLater(path),
+    makeDirectory: (path) => files.makeDirectory(path),
+    list: (path) => files.list(path),
+    syncDirectory: (path) => files.syncDirectory(path),
+    exists: (path) => files.exists(path),
+    freeBytes: (path) => files.freeBytes(path),
+    ...changes,
+  };
+}
