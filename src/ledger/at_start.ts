@@ -67,11 +67,41 @@ export async function settleAtStart(
     },
   });
   let found = 0;
-  for (const [n, one] of present.entries()) {
+  for (const { files: places, destinations } of wanting(present, acceptedFor, unseen)) {
     signal?.throwIfAborted();
-    if (unseen.has(one.base) && await recordFound(files, ledger, one, acceptedFor[n]!)) found++;
+    for (const place of places) {
+      if (!await recordFound(files, ledger, place, [...destinations])) continue;
+      found++;
+      break;
+    }
   }
   return { balance, found };
+}
+
+/** An instance without a line: its files, and all it was accepted for. */
+interface Wanting {
+  readonly files: Present[];
+  readonly destinations: Set<string>;
+}
+
+/**
+ * The instances without a line, each once: one may be there twice, in the queue and in `failed/`, and a second acceptance
+ * would open again what was delivered between.
+ */
+function wanting(
+  present: readonly Present[],
+  acceptedFor: readonly Present["waiting"][],
+  unseen: ReadonlySet<string>,
+): Iterable<Wanting> {
+  const found = new Map<string, Wanting>();
+  for (const [n, one] of present.entries()) {
+    if (!unseen.has(one.base)) continue;
+    const same = found.get(one.base) ?? { files: [], destinations: new Set<string>() };
+    found.set(one.base, same);
+    same.files.push(one);
+    for (const { destination } of acceptedFor[n]!) same.destinations.add(destination);
+  }
+  return found.values();
 }
 
 /**
@@ -84,7 +114,7 @@ async function recordFound(
   files: FileSystem,
   ledger: EventTaker,
   present: Present,
-  acceptedFor: Present["waiting"],
+  destinations: readonly string[],
 ): Promise<boolean> {
   let instance: StoredInstance;
   try {
@@ -107,7 +137,7 @@ async function recordFound(
       from: meta.sourceAeTitle,
       bytes: record.dataSetLength,
       crc32: hex8(record.crc32),
-      for: acceptedFor.map((one) => one.destination),
+      for: destinations,
       received: new Date(record.receivedMs).toISOString(),
     });
     return true;

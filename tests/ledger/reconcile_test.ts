@@ -285,6 +285,36 @@ Deno.test("an instance without a line that fails before it gets one is written d
     assert.equal((await books.balance()).destinations.get("a")!.failed, 1);
   }));
 
+Deno.test("an instance that a crash left twice and without a line is accepted once, for all it was meant for", () =>
+  withBooks(async (books) => {
+    const entry = await books.receive(1, ["a", "b"], false);
+    const failed = { base: entry.base, path: "", waiting: [{ destination: "b" }] };
+    await books.spool.fail(entry, "b", REFUSED);
+    const [there] = [...listItems(realFileSystem, books.directory.path)].filter((item) =>
+      item.state === "failed"
+    );
+    // Both copies are delivered before anybody comes to write the line.
+    const present = [{ ...entry, waiting: entry.waiting }, { ...failed, path: there!.path }];
+    books.deliver(entry, "a");
+    books.ledger.append(delivered(entry.base, "b"));
+    await books.ledger.flush();
+    await books.spool.settled();
+    const { ledger } = spoolPaths(books.directory.path);
+    const { found } = await settleAtStart({
+      files: realFileSystem,
+      ledger: books.ledger,
+      spoolDirectory: books.directory.path,
+      ledgerDirectory: ledger,
+      present,
+      pause: () => Promise.resolve(),
+    });
+    assert.equal(found, 1, "from the file that is still there");
+    const lines = (await books.events()).filter((event) => event.event === "accepted");
+    assert.deepEqual(lines.map((line) => line.event === "accepted" && line.for), [["a", "b"]]);
+    Deno.removeSync(there!.path);
+    assert.deepEqual((await books.balance()).missing, []);
+  }));
+
 Deno.test("a study's history says of each instance and destination what became of it", () =>
   withBooks(async (books) => {
     const { spool } = books;
