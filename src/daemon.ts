@@ -17,7 +17,7 @@ import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import { Transcoder } from "./transcode/transcoder.ts";
-import { provenDeliveries, settleAtStart } from "./ledger/at_start.ts";
+import { type Present, provenDeliveries, settleAtStart } from "./ledger/at_start.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import type { Balance } from "./ledger/reconcile.ts";
 import { getLog } from "./log.ts";
@@ -175,10 +175,10 @@ class RunningDaemon implements Daemon {
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
     const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
-    this.balanced = this.#balance([
-      ...entries,
-      ...failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
-    ]);
+    this.balanced = this.#balance(
+      entries,
+      failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
+    );
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -326,14 +326,15 @@ class RunningDaemon implements Daemon {
   }
 
   /** Holds the ledger against the spool, beside the work. What is missing is named, loudly. */
-  async #balance(present: Parameters<typeof settleAtStart>[0]["present"]): Promise<void> {
+  async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {
     try {
       const { balance, found } = await settleAtStart({
         files: this.#files,
         ledger: this.#ledger,
         spoolDirectory: this.#config.spoolDir,
         ledgerDirectory: spoolPaths(this.#config.spoolDir).ledger,
-        present,
+        queued,
+        failed,
         pause: (ms) => new Promise((resolve) => this.#clock.after(ms, resolve)),
         signal: this.#stopping.signal,
       });

@@ -6,7 +6,7 @@
  * spool. Lines may come twice (a batch written anew) and, where a clock was set back between two days, out of order.
  */
 
-import type { LedgerEvent } from "./event.ts";
+import type { AccountEvent } from "./event.ts";
 
 /** Pairs of one destination, by what the ledger says of them. */
 export interface Tally {
@@ -34,7 +34,7 @@ export class Account {
     return this.#open;
   }
 
-  take(event: LedgerEvent): void {
+  take(event: AccountEvent): void {
     switch (event.event) {
       case "accepted":
         for (const destination of event.for) this.#accept(event.id, destination);
@@ -66,6 +66,11 @@ export class Account {
     if (open === undefined || !open.includes(destination)) return false;
     this.#setOpen(id, open.filter((one) => one !== destination));
     return true;
+  }
+
+  /** A pair was accepted of which it is known where it is. */
+  countAccepted(destination: string): void {
+    this.#tally(destination).accepted++;
   }
 
   #accept(id: string, destination: string): void {

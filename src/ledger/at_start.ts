@@ -9,7 +9,7 @@
 
 import { hex8 } from "../spool/entry_name.ts";
 import type { FileSystem } from "../spool/file_system.ts";
-import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import { CorruptError, IDENTIFY_LENGTH, StoredInstance } from "../spool/stored_instance.ts";
 import type { EventTaker } from "./event.ts";
 import { readTail } from "./files.ts";
 import { type Balance, reconcile, type ReconcileOptions } from "./reconcile.ts";
@@ -43,8 +43,10 @@ export async function provenDeliveries(
 export interface StartOptions extends Omit<ReconcileOptions, "seen"> {
   readonly files: FileSystem;
   readonly ledger: EventTaker;
-  /** Everything that was in the queue and in `failed/` when the forwarder started. */
-  readonly present: readonly Present[];
+  /** Everything that was in the queue when the forwarder started. */
+  readonly queued: readonly Present[];
+  /** Everything that was in `failed/` then. */
+  readonly failed: readonly Present[];
 }
 
 /**
@@ -56,52 +58,64 @@ export interface StartOptions extends Omit<ReconcileOptions, "seen"> {
 export async function settleAtStart(
   options: StartOptions,
 ): Promise<{ balance: Balance; found: number }> {
-  const { files, ledger, present, signal } = options;
-  const unseen = new Set(present.map((one) => one.base));
+  const { files, ledger, queued, failed, signal } = options;
   // Entries change while they are delivered, and what they were accepted for does not.
-  const acceptedFor = present.map((one) => one.waiting);
+  const acceptedFor = queued.map((one) => one.waiting);
+  const buffer = new Uint8Array(IDENTIFY_LENGTH);
+  const inFailed = new Set(failed);
+  const unseen = new Map<string, Present>();
+  /** Of those that lie in `failed/` and somewhere else as well, the others. */
+  const others = new Map<string, Present[]>();
+  for (const one of queued) unseen.set(one.base, one);
+  for (const one of failed) {
+    if (!unseen.has(one.base)) unseen.set(one.base, one);
+    else others.set(one.base, [...others.get(one.base) ?? [], one]);
+  }
+  const waitsFor = ({ waiting }: Present, destination: string) =>
+    waiting.some((one) => one.destination === destination);
   const balance = await reconcile(files, {
     ...options,
+    there: (id, destination) => {
+      const first = unseen.get(id);
+      if (first === undefined) return undefined;
+      if (waitsFor(first, destination)) return inFailed.has(first) ? "failed" : "queued";
+      const other = others.get(id)?.some((one) => waitsFor(one, destination));
+      return other ? "failed" : undefined;
+    },
     seen: (event) => {
       if (event.event === "accepted") unseen.delete(event.id);
     },
   });
-  let found = 0;
-  for (const { files: places, destinations } of wanting(present, acceptedFor, unseen)) {
+  const record = async (one: Present, destinations: ReadonlySet<string>) => {
     signal?.throwIfAborted();
-    for (const place of places) {
-      if (!await recordFound(files, ledger, place, [...destinations])) continue;
+    return await recordFound(files, ledger, one, [...destinations], buffer);
+  };
+  let found = 0;
+  // One may be there twice, in the queue and in `failed/`: it is accepted once, for a second line would open again what was
+  // delivered between.
+  const alsoFor = new Map<string, Set<string>>();
+  for (const { base, waiting } of failed) {
+    if (!unseen.has(base)) continue;
+    const also = alsoFor.get(base) ?? new Set<string>();
+    alsoFor.set(base, also);
+    for (const { destination } of waiting) also.add(destination);
+  }
+  for (const [n, one] of queued.entries()) {
+    if (!unseen.has(one.base)) continue;
+    const also = alsoFor.get(one.base);
+    const destinations = new Set(acceptedFor[n]!.map(({ destination }) => destination));
+    if (await record(one, also === undefined ? destinations : destinations.union(also))) {
       found++;
-      break;
-    }
+      alsoFor.delete(one.base);
+    } else if (also !== undefined) { for (const one of destinations) also.add(one); }
+  }
+  for (const one of failed) {
+    const destinations = alsoFor.get(one.base);
+    if (destinations === undefined || !await record(one, destinations)) continue;
+    found++;
+    alsoFor.delete(one.base);
   }
   return { balance, found };
-}
-
-/** An instance without a line: its files, and all it was accepted for. */
-interface Wanting {
-  readonly files: Present[];
-  readonly destinations: Set<string>;
-}
-
-/**
- * The instances without a line, each once: one may be there twice, in the queue and in `failed/`, and a second acceptance
- * would open again what was delivered between.
- */
-function wanting(
-  present: readonly Present[],
-  acceptedFor: readonly Present["waiting"][],
-  unseen: ReadonlySet<string>,
-): Iterable<Wanting> {
-  const found = new Map<string, Wanting>();
-  for (const [n, one] of present.entries()) {
-    if (!unseen.has(one.base)) continue;
-    const same = found.get(one.base) ?? { files: [], destinations: new Set<string>() };
-    found.set(one.base, same);
-    same.files.push(one);
-    for (const { destination } of acceptedFor[n]!) same.destinations.add(destination);
-  }
-  return found.values();
 }
 
 /**
@@ -115,6 +129,7 @@ async function recordFound(
   ledger: EventTaker,
   present: Present,
   destinations: readonly string[],
+  buffer: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
   let instance: StoredInstance;
   try {
@@ -125,7 +140,7 @@ async function recordFound(
     throw error;
   }
   try {
-    const { identification } = await instance.identify();
+    const { identification } = await instance.identify(buffer);
     const { meta, record } = instance;
     ledger.append({
       event: "accepted",

@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 import type { FileSystem } from "../spool/file_system.ts";
-import { type LedgerEvent, parseEvent } from "./event.ts";
+import { type AccountEvent, type LedgerEvent, parseEvent, parseForAccount } from "./event.ts";
 
 const FILE_NAME = /^(\d{8})(?:-(\d{1,6}))?\.jsonl$/;
 
@@ -58,18 +58,44 @@ export interface Reading {
  * @param from where an earlier reading ended
  * @throws what the file system throws
  */
-export async function readLedger(
+export function readLedger(
   files: FileSystem,
   directory: string,
   take: (event: LedgerEvent) => void,
   from: Place = new Map(),
   signal?: AbortSignal,
 ): Promise<Reading> {
+  return readAs(parseEvent, files, directory, take, from, signal);
+}
+
+/**
+ * The same for what an account needs of each.
+ *
+ * @throws what the file system throws
+ */
+export function readForAccount(
+  files: FileSystem,
+  directory: string,
+  take: (event: AccountEvent) => void,
+  from: Place = new Map(),
+  signal?: AbortSignal,
+): Promise<Reading> {
+  return readAs(parseForAccount, files, directory, take, from, signal);
+}
+
+async function readAs<Event>(
+  parse: (line: string) => Event | undefined,
+  files: FileSystem,
+  directory: string,
+  take: (event: Event) => void,
+  from: Place,
+  signal: AbortSignal | undefined,
+): Promise<Reading> {
   const place = new Map(from);
   let unreadable = 0;
   for (const name of ledgerFiles(files, directory)) {
     const takeLine = (line: string) => {
-      const event = parseEvent(line);
+      const event = parse(line);
       if (event === undefined) unreadable++;
       else take(event);
     };

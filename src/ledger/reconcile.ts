@@ -7,10 +7,10 @@
  */
 
 import type { FileSystem } from "../spool/file_system.ts";
-import { whereabouts } from "../spool/inspect.ts";
+import { type Whereabouts, whereabouts } from "../spool/inspect.ts";
 import { Account, type Tally } from "./account.ts";
-import type { Accepted, LedgerEvent } from "./event.ts";
-import { ledgerFiles, readLedger } from "./files.ts";
+import type { Accepted, AccountEvent } from "./event.ts";
+import { ledgerFiles, readForAccount, readLedger } from "./files.ts";
 
 /** Looks taken at what seems to be missing, and the time between two, in ms. */
 const LOOKS = 4;
@@ -49,8 +49,10 @@ export interface ReconcileOptions {
   readonly ledgerDirectory: string;
   /** Waits so many ms. */
   readonly pause: (ms: number) => Promise<void>;
+  /** Where a pair that is accepted is known to be: it is not looked for, and costs no memory. */
+  readonly there?: (id: string, destination: string) => "queued" | "failed" | undefined;
   /** Told of each line, beside the account. */
-  readonly seen?: (event: LedgerEvent) => void;
+  readonly seen?: (event: AccountEvent) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -60,13 +62,8 @@ export interface ReconcileOptions {
  * @throws what the file system throws, or the signal's reason
  */
 export async function reconcile(files: FileSystem, options: ReconcileOptions): Promise<Balance> {
-  const { ledgerDirectory, signal, seen } = options;
+  const { ledgerDirectory, signal, seen, there = () => undefined } = options;
   const account = new Account();
-  const take = (event: LedgerEvent) => {
-    account.take(event);
-    seen?.(event);
-  };
-  const reading = await readLedger(files, ledgerDirectory, take, undefined, signal);
   const found = new Map<string, DestinationBalance>();
   const balanceOf = (destination: string) => {
     let balance = found.get(destination);
@@ -77,9 +74,25 @@ export async function reconcile(files: FileSystem, options: ReconcileOptions): P
     }
     return balance;
   };
-  const look = async () => {
+  const take = (event: AccountEvent) => {
+    if (event.event === "accepted") {
+      const open: string[] = [];
+      for (const destination of event.for) {
+        const state = there(event.id, destination);
+        if (state === undefined) open.push(destination);
+        else {
+          account.countAccepted(destination);
+          balanceOf(destination)[state]++;
+        }
+      }
+      if (open.length > 0) account.take({ event: event.event, id: event.id, for: open });
+    } else account.take(event);
+    seen?.(event);
+  };
+  const reading = await readForAccount(files, ledgerDirectory, take, undefined, signal);
+  const look = async (places: Iterable<Whereabouts>) => {
     let names = 0;
-    for (const { id, destination, state } of whereabouts(files, options.spoolDirectory)) {
+    for (const { id, destination, state } of places) {
       const open = account.open.get(id) ?? [];
       for (const one of destination === undefined ? open : [destination]) {
         if (account.close(id, one)) balanceOf(one)[state]++;
@@ -91,11 +104,11 @@ export async function reconcile(files: FileSystem, options: ReconcileOptions): P
     }
   };
   for (const destination of account.tallies.keys()) balanceOf(destination);
-  await look();
+  if (account.open.size > 0) await look(whereabouts(files, options.spoolDirectory));
   let place = reading.place;
   for (let n = 1; account.open.size > 0 && n < LOOKS; n++) {
     await options.pause(BETWEEN_LOOKS_MS);
-    const since = await readLedger(
+    const since = await readForAccount(
       files,
       ledgerDirectory,
       // What is new since is another balance's.
@@ -106,7 +119,7 @@ export async function reconcile(files: FileSystem, options: ReconcileOptions): P
       signal,
     );
     place = since.place;
-    await look();
+    await look(whereabouts(files, options.spoolDirectory));
   }
   for (const [destination, tally] of account.tallies) Object.assign(balanceOf(destination), tally);
   for (const destinations of account.open.values()) {

@@ -5,6 +5,8 @@
 
 import type { Waiting } from "./entry_name.ts";
 
+const NOWHERE: readonly string[] = [];
+
 export class Entry {
   /** The name without destinations; never changes. */
   readonly base: string;
@@ -18,7 +20,7 @@ export class Entry {
   /** Known once the file has been opened; for the log. */
   sopInstanceUid = "";
   /** Destinations it had been given up for, where it came back from `failed/`. */
-  failedFor: readonly string[] = [];
+  failedFor: readonly string[] = NOWHERE;
 
   constructor(
     base: string,

@@ -51,11 +51,11 @@ export function parseName(
   const match = NAME.exec(name);
   if (match === null) return undefined;
   const [, received, sequence, study, crc, destinations] = match;
-  const waiting: Waiting[] = [];
-  for (const part of destinations!.split(".").slice(1)) {
+  // Made at its length: an array that grows takes room for seventeen, and there may be a million of them.
+  const waiting = destinations!.split(".").slice(1).map((part): Waiting => {
     const [destination, tries] = part.split("~");
-    waiting.push({ destination: destination!, tries: Number(tries ?? 0) });
-  }
+    return { destination: destination!, tries: Number(tries ?? 0) };
+  });
   const end = name.length - 4 - destinations!.length;
   return {
     base: name.slice(0, end),

@@ -11,7 +11,7 @@ import { readCommitRecord } from "./commit_record.ts";
 import { formatBase, formatName, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
-import { isSlotName, listQueue } from "./recovery.ts";
+import { isSlotName, listQueue, queuedNames } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
 
 /** One instance waiting for one destination, or given up for it. */
@@ -78,7 +78,7 @@ export function* whereabouts(files: FileSystem, directory: string): Generator<Wh
       yield { id: parsed!.base, destination: routed(destination), state: "queued" };
     }
   }
-  for (const { base: id, waiting } of listQueue(files, paths.queue, () => {})) {
+  for (const { base: id, waiting } of queuedNames(files, paths.queue, () => {})) {
     for (const { destination } of waiting) {
       yield { id, destination: routed(destination), state: "queued" };
     }

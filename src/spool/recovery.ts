@@ -7,7 +7,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { beginsRecord, type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
 import { type EntryIdentity, parseName } from "./entry_name.ts";
@@ -20,23 +20,40 @@ export function bucketNames(): string[] {
   return Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
 }
 
+/** A file of the queue, by its name. */
+interface QueuedName extends NonNullable<ReturnType<typeof parseName>> {
+  readonly path: string;
+}
+
 /** Reads the queue's names. `strange` gets the path of each file that is not the spool's. */
-export function* listQueue(
+export function* queuedNames(
   files: FileSystem,
   queueDirectory: string,
   strange: (path: string) => void,
-): Generator<Entry> {
+): Generator<QueuedName> {
   for (const bucket of bucketNames()) {
     const directory = join(queueDirectory, bucket);
+    // Put in front of each name as it is: a path of a million entries must not be a million pieces of strings.
+    const prefix = `${directory}${sep}`;
     for (const name of files.list(directory)) {
       const parsed = parseName(name);
       if (parsed === undefined || parsed.waiting.length === 0) {
         strange(join(directory, name));
         continue;
       }
-      const { base, identity, waiting } = parsed;
-      yield new Entry(base, identity.receivedMs, waiting, join(directory, name));
+      yield { ...parsed, path: prefix + name };
     }
+  }
+}
+
+/** The queue as its names say. */
+export function* listQueue(
+  files: FileSystem,
+  queueDirectory: string,
+  strange: (path: string) => void,
+): Generator<Entry> {
+  for (const { base, identity, waiting, path } of queuedNames(files, queueDirectory, strange)) {
+    yield new Entry(base, identity.receivedMs, waiting, path);
   }
 }
 

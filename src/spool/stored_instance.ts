@@ -17,7 +17,7 @@ export class CorruptError extends Error {
 }
 
 /** Bytes read at once when identifying elements are looked for. */
-const IDENTIFY_LENGTH = 16 * 1024;
+export const IDENTIFY_LENGTH = 16 * 1024;
 
 /** Enough for the preamble and the file meta that the spool writes, in bytes. */
 const HEAD_LENGTH = 2048;
@@ -124,11 +124,11 @@ export class StoredInstance {
   /**
    * Reads the identifying elements and goes back to the beginning.
    *
+   * @param buffer to read into, for whoever asks this of many
    * @throws what the file system throws
    */
-  async identify(): Promise<HeaderReader> {
+  async identify(buffer = new Uint8Array(IDENTIFY_LENGTH)): Promise<HeaderReader> {
     const header = new HeaderReader(this.meta.transferSyntaxUid);
-    const buffer = new Uint8Array(IDENTIFY_LENGTH);
     this.#file.seek(this.record.dataSetOffset);
     while (header.state === "reading") {
       const got = this.#hot ? this.#file.read(buffer) : await this.#file.readLater(buffer);

@@ -33,7 +33,7 @@ Deno.test("an instance is open for each destination until that one has it", () =
 
 Deno.test("what a person removed or settled is closed, and counted as that", () => {
   const account = accountOf(accepted("1", ["a"]), accepted("2", ["a"]), removed("1", "a"));
-  account.take({ event: "settled", id: "2", at: AT, to: "a", by: "person" });
+  account.take({ event: "settled", id: "2", to: "a" });
   assert.equal(account.open.size, 0);
   assert.deepEqual(account.tallies.get("a"), { accepted: 2, delivered: 0, removed: 1, settled: 1 });
 });

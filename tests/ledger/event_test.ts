@@ -3,7 +3,12 @@
  */
 
 import assert from "node:assert/strict";
-import { formatEvent, type LedgerEvent, parseEvent } from "../../src/ledger/event.ts";
+import {
+  formatEvent,
+  type LedgerEvent,
+  parseEvent,
+  parseForAccount,
+} from "../../src/ledger/event.ts";
 import { accepted, AT, delivered, ID } from "./events.ts";
 
 const EVENTS: readonly LedgerEvent[] = [
@@ -25,11 +30,30 @@ Deno.test("every event is one line, and reads back as it was", () => {
   }
 });
 
+Deno.test("what an account needs of a line is what the whole line says, whatever is in its texts", () => {
+  const hostile = '","for":["x"]} ,"to":"y"';
+  const events: LedgerEvent[] = [
+    ...EVENTS,
+    { ...accepted(ID, ["pacs"]), from: hostile, study: hostile },
+    { ...delivered(ID, "pacs"), answer: hostile, sop: hostile },
+  ];
+  for (const event of events) {
+    const found = parseForAccount(formatEvent(event).trimEnd())!;
+    for (const [key, value] of Object.entries(found)) {
+      assert.deepEqual(value, (event as unknown as Record<string, unknown>)[key], key);
+    }
+    for (const key of ["event", "id", "for", "to", "of"]) {
+      assert.equal(key in found, key in event, `${key} of ${event.event}`);
+    }
+  }
+});
+
 Deno.test("a line cut anywhere is no event", () => {
   for (const event of EVENTS) {
     const line = formatEvent(event).trimEnd();
     for (let length = 0; length < line.length; length++) {
       assert.equal(parseEvent(line.slice(0, length)), undefined, line.slice(0, length));
+      assert.equal(parseForAccount(line.slice(0, length)), undefined, line.slice(0, length));
     }
   }
 });

@@ -11,7 +11,9 @@ import { concat } from "../../src/dicom/bytes.ts";
 import { encodeFileMeta, PREAMBLE_LENGTH } from "../../src/dicom/part10.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { putCommitRecord } from "../../src/spool/commit_record.ts";
-import { bucketOf, formatBase, formatName, hashStudy } from "../../src/spool/entry_name.ts";
+import { bucketOf, crcOf, formatBase, formatName, hashStudy } from "../../src/spool/entry_name.ts";
+import { formatEvent } from "../../src/ledger/event.ts";
+import { ledgerFileName } from "../../src/ledger/files.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { freePort } from "../helpers/child.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
@@ -25,7 +27,7 @@ const MIB = 1024 * 1024;
 const PER_STUDY = 250;
 
 /**
- * Fills a spool's queue.
+ * Fills a spool's queue, and its ledger with what was accepted.
  *
  * @returns UID to hash of the first few, which are the oldest
  */
@@ -40,6 +42,10 @@ export function writeQueue(
   }
   Deno.writeTextFileSync(join(spoolDir, "VERSION"), "1\n");
   const oldest = new Map<string, string>();
+  Deno.mkdirSync(join(spoolDir, "ledger"), { recursive: true });
+  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  const ledger = join(spoolDir, "ledger", ledgerFileName(day, 1));
+  let lines = "";
   const receivedMs = Date.now() - 86_400_000;
   for (let n = 1; n <= count; n++) {
     const studyUid = `1.2.826.0.1.3680043.10.3.${Math.ceil(n / PER_STUDY)}`;
@@ -61,8 +67,27 @@ export function writeQueue(
       dataSetLength: dataSet.length,
       metaCrc32: crc32(meta),
     });
-    const name = formatName(formatBase(identity), [{ destination, tries: 0 }]);
+    const base = formatBase(identity);
+    lines += formatEvent({
+      event: "accepted",
+      id: base,
+      at: new Date(identity.receivedMs).toISOString(),
+      sop: instance.sopInstanceUid,
+      class: instance.sopClassUid,
+      syntax: EXPLICIT_VR_LE,
+      study: studyUid,
+      from: "MODALITY",
+      peer: "10.0.0.7:50000",
+      bytes: dataSet.length,
+      crc32: crcOf(base),
+      for: [destination],
+    });
+    const name = formatName(base, [{ destination, tries: 0 }]);
     Deno.writeFileSync(join(spoolDir, "queue", bucketOf(studyHash), name), file);
+    if (n % 1000 === 0 || n === count) {
+      Deno.writeTextFileSync(ledger, lines, { append: true });
+      lines = "";
+    }
     if (n <= 100) oldest.set(instance.sopInstanceUid, sha256(dataSet));
   }
   return oldest;
