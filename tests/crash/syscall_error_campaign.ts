@@ -9,7 +9,7 @@
 
 import { ExitCode } from "../../src/cli/exit_code.ts";
 import { OUT_OF_RESOURCES, PROCESSING_FAILURE } from "../../src/dicom/status.ts";
-import { pass, until } from "../helpers/until.ts";
+import { pass, until, within } from "../helpers/until.ts";
 import type { Action, Call } from "./faults.ts";
 import { type Answer, nextOfStart, SETTLED_MS, SyscallHouse } from "./syscall_house.ts";
 
@@ -56,6 +56,8 @@ export interface SyscallErrorFigures {
 const NO_ROOM: readonly Action[] = ["ENOSPC", "EDQUOT", "EMFILE"];
 /** Longer than the forwarder's maintenance interval, in which it probes a disk that failed. */
 const RECOVERS_MS = 20_000;
+/** A stop is over by then: `timeouts.stop`, and some. */
+const STOPS_MS = 40_000;
 /** What a fault leaves to do is done by then, or it waits for a back-off. */
 const SOON_MS = 400;
 
@@ -90,6 +92,8 @@ export async function syscallErrorCampaign(
           (when, n) => campaign.failStartAt(when, call as Call, n, action),
           options.next ?? nextOfStart,
         );
+        // The first send of a stop is the runtime's own, by which its signal handler wakes it: without it there is no stop.
+        if (call === "send") continue;
         await sweep(
           `${call} of a stop`,
           (when, n) => campaign.failStopAt(when, call as Call, n, action),
@@ -221,7 +225,11 @@ class Campaign {
     await house.send(house.mint.small());
     house.faults.arm(call, n, action);
     daemon.signal("SIGTERM");
-    const { code } = await daemon.exit();
+    const { code } = await within(
+      daemon.exit(),
+      STOPS_MS,
+      () => `${when}: an end:\n${daemon.said}`,
+    );
     const { isHit } = house.faults;
     if (isHit) this.#hits++;
     if (code !== 0) throw new Error(`${when}: the stop ended with ${code}:\n${daemon.said}`);
