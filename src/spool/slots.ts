@@ -23,16 +23,25 @@ export class Slots {
   readonly #files: FileSystem;
   readonly #directory: string;
   /** Distinguishes this process's slots from those of earlier ones. */
-  readonly #prefix: string;
+  #prefix: number;
   #next = 0;
   #ready: Slot[] = [];
   #making: Promise<void> | undefined;
   #closed = false;
 
-  constructor(files: FileSystem, directory: string, prefix: string) {
+  /** @param now when this process began, in ms since 1970 */
+  constructor(files: FileSystem, directory: string, now: number) {
     this.#files = files;
     this.#directory = directory;
-    this.#prefix = prefix;
+    this.#prefix = now;
+  }
+
+  /**
+   * Takes no name again that a slot has had, whatever the clock says: where the move of that slot into the queue is not yet
+   * on the disk, and the new file of its name is, a power cut would leave the instance no name at all.
+   */
+  sawName(name: string): void {
+    this.#prefix = Math.max(this.#prefix, Number(name.split("-", 1)[0]) + 1);
   }
 
   /** An empty file of our own. */

@@ -77,7 +77,7 @@ export class Spool implements IncomingOwner {
     this.#files = options.files;
     this.#paths = spoolPaths(options.directory);
     this.#freeSpace = new FreeSpace(options.files, options.directory, options.now);
-    this.#slots = new Slots(options.files, this.#paths.incoming, String(options.now()));
+    this.#slots = new Slots(options.files, this.#paths.incoming, options.now());
   }
 
   /**
@@ -135,6 +135,7 @@ export class Spool implements IncomingOwner {
         strange(path);
         continue;
       }
+      this.#slots.sawName(name);
       try {
         const entry = await this.#recoverSlot(path, routeStored);
         if (entry !== undefined) entries.push(entry);

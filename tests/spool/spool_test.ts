@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { readFileMeta } from "../../src/dicom/part10.ts";
 import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import type { Entry } from "../../src/spool/entry.ts";
@@ -257,6 +257,19 @@ Deno.test("a committed slot is promoted with all its bytes and routed again", ()
     assert.equal(entries.length, 1);
     assert.deepEqual(tails(directory.listing()), ["queue/<000001>.x.y.dcm"]);
     assert.equal(hex(await contentOf(again, entries[0]!)), hex(bytes));
+    await again.close();
+  }));
+
+Deno.test("no slot gets the name of one that a start has just taken, though the clock says the time of then", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const { path } = await commit(spool);
+    const slots = [...directory.files.list(dirname(path))];
+    // As a killed process leaves it; the next one begins in the same millisecond.
+    const { spool: again, entries } = await directory.start();
+    assert.equal(entries.length, 1);
+    const names = new Set(directory.files.list(dirname(path)));
+    assert.deepEqual(slots.filter((name) => names.has(name)), []);
     await again.close();
   }));
 
