@@ -279,7 +279,7 @@ function concernsAll(error: unknown): boolean {
 /** Another volume, or a file system without hard links: reasons that will not pass. */
 function cannotLink(error: unknown): boolean {
   if (error instanceof Deno.errors.NotSupported) return true;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = systemErrorCode(error);
   // On Windows: ERROR_NOT_SAME_DEVICE (17), ERROR_INVALID_FUNCTION (1).
   return ["EXDEV", "EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"].includes(code) ||
     (error instanceof Error && /os error (17|1)\)/.test(error.message) &&

@@ -3,6 +3,7 @@
  */
 
 import type { Entry } from "../spool/entry.ts";
+import { systemErrorCode } from "../spool/file_system.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, type StoredInstance } from "../spool/stored_instance.ts";
 import { DestinationError, type Outcome } from "./outcome.ts";
@@ -37,7 +38,7 @@ export function openForDelivery(
  */
 export function unreadable(error: unknown): Outcome {
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = systemErrorCode(error);
   if (code === "EMFILE" || code === "ENFILE") throw new DestinationError("unreachable", message);
   return { kind: "refused", reason: `It cannot be read from the spool: ${message}` };
 }

@@ -107,7 +107,7 @@ export async function settleAtStart(
     if (await record(one, also === undefined ? destinations : destinations.union(also))) {
       found++;
       alsoFor.delete(one.base);
-    } else if (also !== undefined) { for (const one of destinations) also.add(one); }
+    } else for (const destination of destinations) also?.add(destination);
   }
   for (const one of failed) {
     const destinations = alsoFor.get(one.base);

@@ -179,7 +179,7 @@ export async function syncAbove(files: FileSystem, directory: string): Promise<v
     } catch (error) {
       const denied = error instanceof Deno.errors.PermissionDenied ||
         error instanceof Deno.errors.NotCapable;
-      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      const code = systemErrorCode(error);
       if (!denied && code !== "EINVAL" && code !== "EROFS") throw error;
     }
   }
