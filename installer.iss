@@ -82,17 +82,17 @@ Source: "{#Stage}\docs\*.md"; DestDir: "{app}\docs"; Flags: ignoreversion
 
 [Icons]
 Name: "{group}\Configuration Wizard"; Filename: "{cmd}"; Parameters: "{#Console('setup ' + WithConfig, '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; AfterInstall: AskForRights
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; AfterInstall: AskForRights('{group}\Configuration Wizard.lnk')
 Name: "{group}\Status Page"; Filename: "{cmd}"; Parameters: "{#Console('status ' + WithConfig, '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Show how the forwarder is and what waits"; AfterInstall: AskForRights
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Show how the forwarder is and what waits"; AfterInstall: AskForRights('{group}\Status Page.lnk')
 Name: "{group}\Start Service"; Filename: "{cmd}"; Parameters: "{#Console('service start', '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Start receiving and forwarding"; AfterInstall: AskForRights
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Start receiving and forwarding"; AfterInstall: AskForRights('{group}\Start Service.lnk')
 Name: "{group}\Stop Service"; Filename: "{cmd}"; Parameters: "{#Console('service stop', '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Stop receiving and forwarding"; AfterInstall: AskForRights
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Stop receiving and forwarding"; AfterInstall: AskForRights('{group}\Stop Service.lnk')
 Name: "{group}\Logs Folder"; Filename: "{#Data}\logs"; Comment: "What the forwarder did"
 Name: "{group}\Uninstall {#Name}"; Filename: "{uninstallexe}"
 Name: "{commondesktop}\{#Name} Config"; Filename: "{cmd}"; Parameters: "{#Console('setup ' + WithConfig, '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; AfterInstall: AskForRights; \
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; AfterInstall: AskForRights('{commondesktop}\{#Name} Config.lnk'); \
   Tasks: desktopicon
 
 [Run]
@@ -682,12 +682,12 @@ end;
 
 // Sets "Run as administrator" in the shortcut that was just made: bit 0x20 of byte 0x15 of its file. Inno Setup has no
 // flag for it.
-procedure AskForRights;
+procedure AskForRights(const Shortcut: String);
 var
   FileName: String;
   Content: AnsiString;
 begin
-  FileName := ExpandConstant(CurrentFileName);
+  FileName := ExpandConstant(Shortcut);
   if not LoadStringFromFile(FileName, Content) or (Length(Content) < 22) then
   begin
     Log('Cannot set "Run as administrator" in ' + FileName);
