@@ -126,7 +126,9 @@ export class SystemdService implements ServiceManager {
     const now = await this.state();
     if (now.state !== "running") {
       throw new ServiceError(
-        `The service did not stay up: it is ${now.state}, exit code ${now.exitCode ?? "unknown"}`,
+        `The service did not stay up: it is ${now.state}, exit code ${
+          now.exitCode ?? "unknown"
+        }: journalctl -u ${UNIT_NAME} has its words`,
       );
     }
   }
