@@ -5,13 +5,13 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { dirname, join } from "node:path";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
 import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { checkCommand } from "./check.ts";
+import { findConfigFile } from "./config_path.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -19,6 +19,7 @@ import { listCommand, removeCommand, retryCommand, type Selection } from "./queu
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
 import { sendCommand } from "./send.ts";
+import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
 import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
@@ -97,6 +98,13 @@ function build(finish: (code: number) => void): Command {
   };
   /** `--config` may stand before the verb or behind it. */
   const common = (options: Common): Common => ({ ...program.opts<Common>(), ...options });
+
+  withSetupOptions(withConfig(verb("setup", "set up the forwarder by questions, or by options")))
+    .action(async (options: SetupOptions) => {
+      await untilStopped(async (signal) =>
+        finish(await setupCommand({ ...options, ...common(options) }, signal))
+      );
+    });
 
   withConfig(verb("check", "check the configuration and say what it means"))
     .option("--json", "as JSON")
@@ -232,18 +240,9 @@ function withConfig(command: Command): Command {
   return command.option("-c, --config <file>", "the configuration (default: config.json)");
 }
 
-/** `config.json` here, else beside the program. */
 async function load(options: Common): Promise<Config> {
-  if (options.config !== undefined) return await loadConfig(options.config);
-  const beside = join(dirname(Deno.execPath()), "config.json");
-  for (const path of ["config.json", beside]) {
-    try {
-      await Deno.stat(path);
-      return await loadConfig(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
+  const path = options.config ?? await findConfigFile();
+  if (path !== undefined) return await loadConfig(path);
   throw new ConfigError(
     `There is no config.json here (${Deno.cwd()}) nor beside the program: say --config FILE.`,
   );
