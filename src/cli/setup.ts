@@ -6,6 +6,7 @@
 
 import { type Command, Option } from "commander";
 import { resolve } from "node:path";
+import { decideColours } from "../setup/colours.ts";
 import type { SetupFlags } from "../setup/flags.ts";
 import { setUpByFlags } from "../setup/scripted.ts";
 import type { ServiceControl } from "../setup/service_control.ts";
@@ -65,12 +66,11 @@ export async function setupCommand(
       );
       return ExitCode.Usage;
     }
+    decideColours(!Deno.noColor);
     const { runWizard } = await import("../setup/wizard.ts");
     const end = await runWizard({
       path,
       flags: options,
-      // NO_COLOR counts where it is set to anything (no-color.org).
-      colours: !Deno.noColor,
       signal,
       ...(service === undefined ? {} : { service }),
     });

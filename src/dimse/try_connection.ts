@@ -59,8 +59,11 @@ export async function testConnection(
     began = performance.now();
   };
   let association: Association | undefined;
+  let stop = () => {};
   try {
     const transport = await connectTcp(node.host, node.port, timeouts.connectMs, signal);
+    stop = () => transport.close();
+    signal.addEventListener("abort", stop);
     done("connection", `${node.host}, port ${node.port}, is reachable`);
     association = await Association.request(
       transport,
@@ -102,9 +105,15 @@ export async function testConnection(
     return { destination, ok, steps };
   } catch (error) {
     await association?.abort();
+    const failed = (["connection", "association", "echo"] as const)[Math.min(steps.length, 2)]!;
+    if (signal.aborted) {
+      done(failed, "stopped before there was an answer", false);
+      return { destination, ok: false, steps };
+    }
     const { problem, advice } = explain(error, node);
-    const order = ["connection", "association", "echo"] as const;
-    done(order[Math.min(steps.length, 2)]!, problem, false);
+    done(failed, problem, false);
     return { destination, ok: false, steps, advice };
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }

@@ -49,6 +49,7 @@ const STEP_NAMES = { connection: "Network", association: "DICOM", echo: "Echo" }
 export async function showTest(screen: Screen, node: DicomDestinationConfig): Promise<boolean> {
   screen.say(`Calling ${node.aeTitle} at ${node.host} port ${node.port} ...`);
   const result = await testConnection(node.name, node, node.timeouts, screen.signal, (step) => {
+    if (screen.signal.aborted) return;
     const words = `${STEP_NAMES[step.step]}: ${step.text} (${step.ms} ms)`;
     if (step.ok) screen.more(`ok      ${words}`);
     else screen.bad(`FAILED  ${words}`);

@@ -110,13 +110,18 @@ function editedList(style: Style, place: Place, value: readonly unknown[]): stri
   return assembled(style, place, parts, added);
 }
 
-/** The item that `wanted` was before: the same, or the one of its name. -1 where it is new. */
+/** The item that `wanted` was before: the same, the one of its name, or the one most like it. -1 where it is new. */
 function partner(items: readonly Place[], from: number, wanted: unknown): number {
   const same = items.findIndex((item, index) => index >= from && sameJson(item.value, wanted));
-  if (same >= 0 || !isObject(wanted) || typeof wanted.name !== "string") return same;
-  return items.findIndex(({ value }, index) =>
-    index >= from && isObject(value) && value.name === wanted.name
-  );
+  if (same >= 0 || !isObject(wanted)) return same;
+  let [best, most] = [-1, 0];
+  for (const [index, { value }] of items.entries()) {
+    if (index < from || !isObject(value)) continue;
+    const keys = Object.keys(wanted).filter((key) => sameJson(value[key], wanted[key]));
+    const likeness = keys.includes("name") ? Infinity : keys.length / Object.keys(wanted).length;
+    if (likeness > most && likeness >= 0.5) [best, most] = [index, likeness];
+  }
+  return best;
 }
 
 interface Part {
@@ -134,13 +139,15 @@ function assembled(
   const { text, newline, unit } = style;
   const [open, close] = [text.charAt(place.start), text.charAt(place.end - 1)];
   if (parts.length + added.length === 0) return open + close;
+  const first = place.members?.[0] ?? place.items?.[0];
   const last = place.members?.at(-1)?.place ?? place.items?.at(-1);
   const onOneLine = last !== undefined && !text.slice(place.start, place.end).includes("\n");
   const base = indentAt(text, place.start);
   const lead = onOneLine ? " " : newline + base + unit;
   const all = [...parts, ...added.map((body) => ({ lead, body: body(base + unit) }))];
   const joined = all.map((part, index) =>
-    (index === 0 && onOneLine ? part.lead.trim() : part.lead) + part.body
+    (index === 0 && first !== undefined ? text.slice(place.start + 1, first.start) : part.lead) +
+    part.body
   ).join(",");
   const tail = last === undefined ? newline + base : text.slice(last.end, place.end - 1);
   return open + joined + tail + close;

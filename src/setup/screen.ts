@@ -1,8 +1,8 @@
 /*
  * Questions and words on the terminal, by @clack/prompts.
  *
- * The only module that knows clack, and only loaded where somebody is going to be asked. Owns the width of the text and
- * the colours. Ctrl-C, Esc and a stop signal all come out as Cancelled. Everything works in 80 columns without colour and
+ * The only module that knows clack, and only loaded where somebody is going to be asked. Owns the width of the text.
+ * Ctrl-C, Ctrl-D, Esc and a stop signal all come out as Cancelled. Everything works in 80 columns without colour and
  * without anything but ASCII, which clack falls back to where the terminal cannot do more.
  */
 
@@ -27,14 +27,20 @@ const MARGIN = 5;
 /** Lines longer than this are hard to read. */
 const WIDEST = 100;
 
-export class Screen {
+interface Key {
+  readonly name?: string;
+  readonly ctrl?: boolean;
+}
+
+export class Screen implements Disposable {
   readonly #signal: AbortSignal;
+  readonly #ended = new AbortController();
 
   /** @param signal ends the question that is open, as Ctrl-C does */
-  constructor(signal: AbortSignal, colours: boolean) {
-    this.#signal = signal;
-    // Node's own answer reads a dozen environment variables, and asking for them all would be a wide permission.
-    process.stdout.getColorDepth = () => colours ? 4 : 1;
+  constructor(signal: AbortSignal) {
+    this.#signal = AbortSignal.any([signal, this.#ended.signal]);
+    process.stdin.on("keypress", this.#onKey);
+    process.stdin.once("end", this.#onEnd);
   }
 
   get signal(): AbortSignal {
@@ -43,6 +49,18 @@ export class Screen {
 
   get #width(): number {
     return Math.min(process.stdout.columns ?? 80, WIDEST) - MARGIN;
+  }
+
+  /** Ctrl-D ends the input: clack's question would stay open for ever without any. */
+  readonly #onKey = (_text: string | undefined, key: Key | undefined) => {
+    if (key?.ctrl === true && key.name === "d") this.#onEnd();
+  };
+
+  readonly #onEnd = () => this.#ended.abort();
+
+  [Symbol.dispose](): void {
+    process.stdin.off("keypress", this.#onKey);
+    process.stdin.off("end", this.#onEnd);
   }
 
   start(title: string): void {

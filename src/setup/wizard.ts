@@ -34,7 +34,6 @@ export interface WizardOptions {
   readonly path: string;
   /** What the questions start with, over what the file says. */
   readonly flags: SetupFlags;
-  readonly colours: boolean;
   /** Ends the wizard as Ctrl-C does. */
   readonly signal: AbortSignal;
   readonly service?: ServiceControl;
@@ -44,13 +43,13 @@ export interface WizardOptions {
 export type WizardEnd = "saved" | "unchanged" | "left" | "cancelled" | "failed";
 
 /**
- * Runs the wizard on this terminal.
+ * Runs the wizard on this terminal. Colours have been decided before this module was loaded.
  *
  * @throws SettingsFileError where the file is there and cannot be read
  */
 export async function runWizard(options: WizardOptions): Promise<WizardEnd> {
   const file = await readSettingsFile(options.path);
-  const screen = new Screen(options.signal, options.colours);
+  using screen = new Screen(options.signal);
   screen.start("DICOM Forwarder set-up");
   let settings: Settings | undefined;
   let text = "";
