@@ -74,6 +74,7 @@ function editedObject(style: Style, place: Place, value: Record<string, unknown>
       parts.push({
         lead: space(text, before, start),
         body: name + rewritten(style, old, value[key]),
+        trail: trailing(text, old.end),
       });
     }
     before = old.end;
@@ -99,7 +100,11 @@ function editedList(style: Style, place: Place, value: readonly unknown[]): stri
       continue;
     }
     const before = found === 0 ? place.start + 1 : items[found - 1]!.end;
-    parts.push({ lead: space(text, before, old.start), body: rewritten(style, old, wanted) });
+    parts.push({
+      lead: space(text, before, old.start),
+      body: rewritten(style, old, wanted),
+      trail: trailing(text, old.end),
+    });
     from = found + 1;
     // What follows something new can keep its place no longer: it is written anew behind it.
     if (added.length > 0) {
@@ -128,6 +133,8 @@ interface Part {
   /** White space in front of it. */
   readonly lead: string;
   readonly body: string;
+  /** White space behind it where it is followed by another. */
+  readonly trail: string;
 }
 
 function assembled(
@@ -144,10 +151,10 @@ function assembled(
   const onOneLine = last !== undefined && !text.slice(place.start, place.end).includes("\n");
   const base = indentAt(text, place.start);
   const lead = onOneLine ? " " : newline + base + unit;
-  const all = [...parts, ...added.map((body) => ({ lead, body: body(base + unit) }))];
+  const all = [...parts, ...added.map((body) => ({ lead, body: body(base + unit), trail: "" }))];
   const joined = all.map((part, index) =>
     (index === 0 && first !== undefined ? text.slice(place.start + 1, first.start) : part.lead) +
-    part.body
+    part.body + (index === all.length - 1 ? "" : part.trail)
   ).join(",");
   const tail = last === undefined ? newline + base : text.slice(last.end, place.end - 1);
   return open + joined + tail + close;
@@ -163,6 +170,12 @@ function fresh(style: Style, value: unknown, indent: string): string {
 function space(text: string, from: number, to: number): string {
   const between = text.slice(from, to);
   return between.slice(between.indexOf(",") + 1);
+}
+
+/** White space between a value and its comma. */
+function trailing(text: string, offset: number): string {
+  const end = spaceEnd(text, offset);
+  return text.charAt(end) === "," ? text.slice(offset, end) : "";
 }
 
 function indentAt(text: string, offset: number): string {
