@@ -76,8 +76,10 @@ export async function setupCommand(
     });
     return end === "cancelled" || end === "failed" ? ExitCode.Failed : ExitCode.Ok;
   } catch (error) {
-    if (!(error instanceof SettingsFileError)) throw error;
-    warnLine(error.message);
+    if (error instanceof Deno.errors.NotCapable) {
+      warnLine(`setup was started without a permission that it needs: ${error.message}.`);
+    } else if (error instanceof SettingsFileError) warnLine(error.message);
+    else throw error;
     return ExitCode.Failed;
   }
 }

@@ -88,7 +88,7 @@ async function agreeToLeaveOut(
 }
 
 function kept(file: SettingsFile): string {
-  return `the file as it is: ${basename(file.path)}.bak`;
+  return `yours is kept as ${basename(file.path)}.bak`;
 }
 
 /** A wrong value may be a secret that got into the wrong line. */

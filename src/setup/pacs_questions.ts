@@ -73,12 +73,13 @@ async function askHost(
         typed === "" ? undefined : wantedAt({ ...settings, pacs_host: typed }, folder, "pacs_host"),
     );
     if (host !== "") return host;
-    const elsewhere = destinationsOf(settings).length > 0 ||
-      valueOf(settings, "store_locally") === true;
-    const question = elsewhere
+    const others = destinationsOf(settings).length > 0;
+    const question = others
       ? "No PACS: send to the other destinations only?"
       : "No PACS: only keep the images on this machine?";
-    if (await screen.yes(question, false)) return undefined;
+    const already = settings.pacs_host === undefined &&
+      (others || valueOf(settings, "store_locally") === true);
+    if (await screen.yes(question, already)) return undefined;
   }
 }
 

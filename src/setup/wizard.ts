@@ -163,17 +163,17 @@ async function afterwards(
   config: Config,
   service: ServiceControl | undefined,
 ): Promise<WizardEnd> {
-  const before = configOf(file);
-  const state = await service?.state() ?? "absent";
-  if (service === undefined || state === "absent") {
-    screen.finish(
-      before !== undefined && isRunning(before)
-        ? "The forwarder is running: it takes the new settings when it is started again."
-        : `Done. Start it with: dicomforwarder --config "${file.path}"`,
-    );
-    return "saved";
-  }
   try {
+    const state = await service?.state() ?? "absent";
+    if (service === undefined || state === "absent") {
+      const before = configOf(file);
+      screen.finish(
+        before !== undefined && isRunning(before)
+          ? "The forwarder is running: it takes the new settings when it is started again."
+          : `Done. Start it with: dicomforwarder --config "${file.path}"`,
+      );
+      return "saved";
+    }
     await service.apply(config);
     const question = state === "running"
       ? "Restart the service now, so that the new settings count?"

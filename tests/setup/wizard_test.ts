@@ -384,7 +384,7 @@ peerTest("an installed service follows the new settings and is started again", [
     await terminal.fill(/AE title of this forwarder/, "SERVED");
     await terminal.answer(/Port that senders/, "Enter");
     await terminal.answer(/PACS: host name/, "Enter");
-    await terminal.answer(/No PACS/, "Left", "Enter");
+    await terminal.answer(/No PACS: only keep/, "Enter");
     await terminal.answer(/Keep a copy/, "Enter");
     await terminal.answer(/Folder of the copies/, "Enter");
     await terminal.answer(/Use other folders/, "Enter");
