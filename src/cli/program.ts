@@ -7,6 +7,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
+import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { checkCommand } from "./check.ts";
@@ -14,13 +15,13 @@ import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
-import type { Node } from "./explain.ts";
 import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
 import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
 import { addService } from "./service_verbs.ts";
+import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
 import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
@@ -105,6 +106,13 @@ function build(finish: (code: number) => void): Command {
   };
   /** `--config` may stand before the verb or behind it. */
   const common = (options: Common): Common => ({ ...program.opts<Common>(), ...options });
+
+  withSetupOptions(withConfig(verb("setup", "set up the forwarder by questions, or by options")))
+    .action(async (options: SetupOptions) => {
+      await untilStopped(async (signal) =>
+        finish(await setupCommand({ ...options, ...common(options) }, signal))
+      );
+    });
 
   withConfig(verb("check", "check the configuration and say what it means"))
     .option("--json", "as JSON")
