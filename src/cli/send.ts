@@ -8,13 +8,13 @@
 import { classifyStoreStatus, describeStatus } from "../dicom/status.ts";
 import { transferSyntaxName } from "../dicom/uid.ts";
 import { ServiceUser } from "../dimse/scu.ts";
+import { explain, type Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import { MOST_CONTEXTS, planContexts } from "../ul/negotiation.ts";
 import { connectTcp } from "../ul/transport.ts";
 import { ExitCode } from "./exit_code.ts";
-import { explain, type Node } from "./explain.ts";
 import { type DicomFile, FileDataSet, inspect, walk } from "./file_source.ts";
 import { bar, formatBytes, printJson, printLine, ProgressLine, warnLine } from "./terminal.ts";
 

@@ -34,7 +34,10 @@ export const PYDICOM: RequiredPeer = { package: "python3-pydicom", files: [PYDIC
 /** Builds the library that makes system calls fail (tests/crash/faults.c). */
 export const COMPILER: RequiredPeer = { package: "gcc", files: ["/usr/bin/gcc"] };
 
-export const ALL_PEERS: readonly RequiredPeer[] = [DCMTK, ORTHANC, PYDICOM, COMPILER];
+/** The terminal that the wizard is driven in. */
+export const TMUX: RequiredPeer = { package: "tmux", files: ["/usr/bin/tmux"] };
+
+export const ALL_PEERS: readonly RequiredPeer[] = [DCMTK, ORTHANC, PYDICOM, COMPILER, TMUX];
 
 /** Packages of which a file is missing. */
 export function missingPackages(peers: readonly RequiredPeer[]): string[] {

@@ -1,0 +1,70 @@
+/*
+ * The settings in plain words, and what is different from before. Pure.
+ */
+
+import type { Config, DestinationConfig } from "../config/load.ts";
+import { shortJson } from "./flags.ts";
+import { sameJson } from "./json_edit.ts";
+import type { Settings } from "./settings.ts";
+
+/** What the settings come to, a line each. */
+export function summaryLines(config: Config): readonly string[] {
+  const { routes, destinations } = config;
+  const port = config.localPort === 0 ? "any free port" : `port ${config.localPort}`;
+  return [
+    `Receives as  ${config.localAeTitle}, ${port}`,
+    ...destinations.map((one) => `Sends to     ${describe(one)}`),
+    `Images       ${
+      routes.length === 0
+        ? destinations.length === 1 ? "all of them" : "all of them, to each destination"
+        : `by ${routes.length === 1 ? "1 route" : `${routes.length} routes`} in the file`
+    }`,
+    `When         ${
+      config.forwardImmediately
+        ? "at once"
+        : `when a study has had no new image for ${config.studyQuietMs / 1000} s`
+    }`,
+    `Spool        ${config.spoolDir}`,
+    `Logs         ${config.logDir}`,
+  ];
+}
+
+function describe(destination: DestinationConfig): string {
+  if (destination.type === "directory") return `folder ${destination.path} (${destination.name})`;
+  const { aeTitle, host, port, name } = destination;
+  return `${aeTitle} at ${host} port ${port} (${name})`;
+}
+
+/** What changed, a line each: `local_port: 104 -> 11112`; lists of objects are told item by item. */
+export function changeLines(before: Settings, after: Settings): readonly string[] {
+  const keys = [...Object.keys(before), ...Object.keys(after).filter((key) => !(key in before))];
+  return keys.flatMap((key) => changesOf(key, before[key], after[key]));
+}
+
+function changesOf(path: string, before: unknown, after: unknown): readonly string[] {
+  if (sameJson(before, after)) return [];
+  if (before === undefined) return [`${path}: ${shortJson(after)} (new)`];
+  if (after === undefined) return [`${path}: ${shortJson(before)} (removed)`];
+  if (isRecord(before) && isRecord(after)) {
+    return changeLines(before, after).map((line) => `${path}.${line}`);
+  }
+  if (isNamedList(before) && isNamedList(after)) {
+    return [...new Set([...before, ...after].map(({ name }) => name))].flatMap((name) =>
+      changesOf(`${path} ${name}`, named(before, name), named(after, name))
+    );
+  }
+  return [`${path}: ${shortJson(before)} -> ${shortJson(after)}`];
+}
+
+function isRecord(value: unknown): value is Settings {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNamedList(value: unknown): value is readonly (Settings & { readonly name: string })[] {
+  return Array.isArray(value) &&
+    value.every((item) => isRecord(item) && typeof item.name === "string");
+}
+
+function named(list: readonly Settings[], name: string): Settings | undefined {
+  return list.find((item) => item.name === name);
+}
