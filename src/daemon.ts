@@ -114,6 +114,26 @@ class RunningDaemon implements Daemon {
   }
 
   async start(): Promise<Daemon> {
+    // Before the spool is looked through, which takes seconds where much waits: a port that cannot be had is known at
+    // once, and who connects meanwhile is answered a little later rather than refused.
+    const listener = this.#listen();
+    try {
+      await this.#open();
+      try {
+        await this.#begin(listener);
+        return this;
+      } catch (error) {
+        await this.#ledger.close();
+        await this.#spool.close();
+        throw error;
+      }
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<void> {
     const config = this.#config;
     this.#spool = await Spool.open({
       directory: config.spoolDir,
@@ -131,17 +151,9 @@ class RunningDaemon implements Daemon {
       retentionDays: config.ledgerRetentionDays,
       report: (message, error) => log.error(message, error === undefined ? {} : { error }),
     });
-    try {
-      await this.#begin();
-      return this;
-    } catch (error) {
-      await this.#ledger.close();
-      await this.#spool.close();
-      throw error;
-    }
   }
 
-  async #begin(): Promise<void> {
+  async #begin(listener: Deno.TcpListener): Promise<void> {
     const config = this.#config;
     const { recovered, restored } = await orSpoolError(config.spoolDir, async () => {
       const recovered = await this.#spool.recover((instance) => this.#routeStored(instance));
@@ -171,7 +183,7 @@ class RunningDaemon implements Daemon {
       (entry) => this.#queued(entry),
     );
     this.#receiver = new Receiver(config, this.#spool, service);
-    this.#listen();
+    this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
     const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
@@ -216,10 +228,12 @@ class RunningDaemon implements Daemon {
     log.info("Forwarder stopped");
   }
 
-  #listen(): void {
+  #listen(): Deno.TcpListener {
     const { localHost, localPort } = this.#config;
     try {
-      this.port = this.#receiver.listen();
+      const listener = Deno.listen({ hostname: localHost, port: localPort });
+      this.port = listener.addr.port;
+      return listener;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const why = error instanceof Deno.errors.AddrInUse

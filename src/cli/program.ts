@@ -4,21 +4,23 @@
  * Owns the options and the help. Each verb's work is in a file of its own; no verb ends the process by itself.
  */
 
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
 import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { checkCommand } from "./check.ts";
-import { findConfigFile } from "./config_path.ts";
+import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
 import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
+import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
+import { addService } from "./service_verbs.ts";
 import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
 import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
@@ -86,9 +88,15 @@ function build(finish: (code: number) => void): Command {
     .addHelpText("after", EXIT_CODES)
     .showHelpAfterError("(--help shows what there is)")
     .exitOverride();
-  withConfig(program).action(async (options: Common) => {
-    finish(await runCommand(await load(options)));
-  });
+  withConfig(program)
+    .addOption(new Option("--as-service", "run by the system's service manager").hideHelp())
+    .action(async (options: Common & { asService?: boolean }) => {
+      finish(
+        options.asService === true
+          ? await runAsService(await findConfigFile(options.config), () => load(options))
+          : await runCommand(await load(options)),
+      );
+    });
   const verb = (name: string, description: string) => {
     const command = program.command(name).description(description).helpOption(
       "-h, --help",
@@ -167,6 +175,13 @@ function build(finish: (code: number) => void): Command {
 
   addQueue(verb("queue", "see and mend what waits and what failed"), common, finish);
 
+  addService(verb("service", "run the forwarder as a service of this system"), {
+    configFile: (options) => findConfigFile(common(options).config),
+    withConfig,
+    finish,
+    untilStopped,
+  });
+
   verb("demo", "show the forwarder at work with a PACS of its own and a generated study")
     .option("--once", "end when the study has arrived")
     .option("--instances <count>", "images in the study", wholeNumber, 100)
@@ -237,15 +252,14 @@ function named(ids: readonly string[], options: { all?: boolean; destination?: s
 }
 
 function withConfig(command: Command): Command {
-  return command.option("-c, --config <file>", "the configuration (default: config.json)");
+  return command.option(
+    "-c, --config <file>",
+    "the configuration (default: config.json here, else the installed one)",
+  );
 }
 
 async function load(options: Common): Promise<Config> {
-  const path = options.config ?? await findConfigFile();
-  if (path !== undefined) return await loadConfig(path);
-  throw new ConfigError(
-    `There is no config.json here (${Deno.cwd()}) nor beside the program: say --config FILE.`,
-  );
+  return await loadConfig(await findConfigFile(options.config));
 }
 
 interface SendOptions {

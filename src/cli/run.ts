@@ -2,7 +2,8 @@
  * The default verb: runs the daemon until it is told to stop.
  *
  * Owns the process's signals. SIGINT and SIGTERM (Ctrl-C and Ctrl-Break on Windows) stop it in order; a second one ends
- * it at once, which loses nothing: what is not yet on the disk has not been answered.
+ * it at once, which loses nothing: what is not yet on the disk has not been answered. On Windows both reach a service, too:
+ * its wrapper passes a stop on as Ctrl-C.
  */
 
 import type { Config } from "../config/load.ts";
@@ -27,34 +28,43 @@ export function onStopSignal(callback: (signal: Deno.Signal) => void): () => voi
   };
 }
 
-/** Resolves with the first stop signal; a second one ends the process. */
-function stopSignal(): Promise<Deno.Signal> {
-  const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
-  let signals = 0;
-  onStopSignal((signal) => {
-    if (++signals > 1) Deno.exit(ExitCode.Failed);
-    resolve(signal);
-  });
-  return promise;
+/** What the system's service manager has to do with a run. */
+export interface RunOptions {
+  /** The log on stderr, too. */
+  readonly console: boolean;
+  /** Told why the daemon cannot start, after the log has been. */
+  readonly cannotStart?: (code: ExitCode, reason: string) => Promise<void>;
+  /** Told that the daemon runs, and how to stop it for a reason; what it returns is called when it stops. */
+  readonly started?: (stop: (reason: string) => void) => () => void;
 }
 
 /** Runs the daemon. Resolves when it has stopped, or could not start. */
-export async function runCommand(config: Config): Promise<ExitCode> {
+export async function runCommand(
+  config: Config,
+  options: RunOptions = { console: true },
+): Promise<ExitCode> {
   await configureLogging({
     dir: config.logDir,
     level: config.logLevel,
     retentionDays: config.logRetentionDays,
-    console: true,
+    console: options.console,
   });
   try {
-    const stop = stopSignal();
+    const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
+    let signals = 0;
+    onStopSignal((signal) => {
+      if (++signals > 1) Deno.exit(ExitCode.Failed);
+      stop(signal);
+    });
     let daemon: Daemon;
     try {
       daemon = await startDaemon(config);
     } catch (error) {
-      return cannotStart(error);
+      return await cannotStart(error, options);
     }
-    log.info("Stop requested by {signal}", { signal: await stop });
+    const ended = options.started?.(stop);
+    log.info("Stop requested by {signal}", { signal: await stopped });
+    ended?.();
     await daemon.stop();
     return ExitCode.Ok;
   } finally {
@@ -62,12 +72,19 @@ export async function runCommand(config: Config): Promise<ExitCode> {
   }
 }
 
-function cannotStart(error: unknown): ExitCode {
-  if (error instanceof ListenError || error instanceof SpoolError) {
-    log.error("Cannot start: {reason}", { reason: error.message });
-    return error instanceof ListenError ? ExitCode.PortInUse : ExitCode.Spool;
+async function cannotStart(error: unknown, options: RunOptions): Promise<ExitCode> {
+  const known = error instanceof ListenError || error instanceof SpoolError;
+  const message = error instanceof Error ? error.message : String(error);
+  if (known) log.error("Cannot start: {reason}", { reason: message });
+  else {
+    log.error("Cannot start", { error });
+    if (error instanceof Error && error.stack !== undefined) warnLine(error.stack);
   }
-  log.error("Cannot start", { error });
-  if (error instanceof Error && error.stack !== undefined) warnLine(error.stack);
-  return ExitCode.Failed;
+  const code = error instanceof ListenError
+    ? ExitCode.PortInUse
+    : error instanceof SpoolError
+    ? ExitCode.Spool
+    : ExitCode.Failed;
+  await options.cannotStart?.(code, `Cannot start: ${message}`);
+  return code;
 }

@@ -11,7 +11,7 @@ import type { SetupFlags } from "../setup/flags.ts";
 import { setUpByFlags } from "../setup/scripted.ts";
 import type { ServiceControl } from "../setup/service_control.ts";
 import { SettingsFileError } from "../setup/settings_file.ts";
-import { findConfigFile } from "./config_path.ts";
+import { existingConfigFile } from "./config_file.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
 import { printLine, warnLine } from "./terminal.ts";
@@ -57,7 +57,7 @@ export async function setupCommand(
   signal: AbortSignal,
   service?: ServiceControl,
 ): Promise<ExitCode> {
-  const path = resolve(options.config ?? await findConfigFile() ?? "config.json");
+  const path = resolve(options.config ?? await existingConfigFile() ?? "config.json");
   try {
     if (options.defaults === true) return await byFlags(path, options, signal);
     if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {

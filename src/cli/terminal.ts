@@ -32,8 +32,13 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (!(error instanceof Deno.errors.BrokenPipe) && !isBrokenOnWindows(error)) throw error;
   }
+}
+
+/** Windows has names of its own for a pipe whose reader has gone: ERROR_NO_DATA and ERROR_PIPE_NOT_CONNECTED. */
+function isBrokenOnWindows(error: unknown): boolean {
+  return error instanceof Error && /\(os error 23[23]\)/.test(error.message);
 }
 
 /** Columns of text, left aligned, two spaces apart. */

@@ -1,7 +1,7 @@
 /*
  * The listener: connections in, associations served, all of them ended in order.
  *
- * Owns the listening port, the count of what is open, and the log lines about associations. Each association runs by
+ * Owns the listening port once it is handed over, the count of what is open, and the log lines about associations. Each association runs by
  * itself; none can end the process or another one. What is done with an instance is `store.ts`, who may associate
  * `admission.ts`.
  */
@@ -69,17 +69,10 @@ export class Receiver {
     };
   }
 
-  /**
-   * Begins to listen.
-   *
-   * @returns the port, which the system chose where the configuration says 0
-   * @throws where the port cannot be had
-   */
-  listen(): number {
-    const { localHost, localPort } = this.#config;
-    this.#listener = Deno.listen({ hostname: localHost, port: localPort });
-    this.#accepting = this.#accept(this.#listener);
-    return this.#listener.addr.port;
+  /** Begins to accept what connects, and has connected since the listener was made. */
+  serve(listener: Deno.TcpListener): void {
+    this.#listener = listener;
+    this.#accepting = this.#accept(listener);
   }
 
   /** Associations being served. */

@@ -1,0 +1,45 @@
+/*
+ * Which configuration file is meant where none is named: the one here, beside the program, or where the system keeps it.
+ */
+
+import { dirname, join } from "node:path";
+import { ConfigError } from "../config/load.ts";
+
+/** Where a configuration is looked for, in order. */
+export function usualPlaces(): string[] {
+  return ["config.json", join(dirname(Deno.execPath()), "config.json"), systemConfigFile()];
+}
+
+/** Where an installed forwarder has its configuration. */
+export function systemConfigFile(): string {
+  if (Deno.build.os !== "windows") return "/etc/dicomforwarder/config.json";
+  const data = Deno.env.get("ProgramData") ?? "C:\\ProgramData";
+  return join(data, "DICOM Forwarder", "config.json");
+}
+
+/** The first of the usual places that has a configuration; undefined where none has. */
+export async function existingConfigFile(): Promise<string | undefined> {
+  for (const path of usualPlaces()) {
+    try {
+      await Deno.stat(path);
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The file that is meant.
+ *
+ * @param named on the command line, if any
+ * @throws {ConfigError} where there is none
+ */
+export async function findConfigFile(named: string | undefined): Promise<string> {
+  const path = named ?? await existingConfigFile();
+  if (path !== undefined) return path;
+  throw new ConfigError(
+    `There is no config.json here (${Deno.cwd()}), nor beside the program, nor at ${systemConfigFile()}: say --config FILE.`,
+  );
+}

@@ -1,0 +1,220 @@
+/*
+ * The service on Linux: a systemd unit, the account it runs as and the folders it may write to.
+ *
+ * Owns three small files below /etc, which `install` writes and `uninstall` removes, and nothing else. The account is made
+ * by systemd-sysusers and stays after an uninstall: files on the disk may be its.
+ */
+
+import { dirname, join } from "node:path";
+import {
+  type ServiceDefinition,
+  ServiceError,
+  type ServiceManager,
+  type ServiceState,
+} from "./definition.ts";
+import { systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
+import type { RunTool, ToolResult } from "./tool.ts";
+import { waitForState, type Waiting } from "./wait.ts";
+
+/** The account it gets where none is named. */
+export const LINUX_ACCOUNT = "dicomforwarder";
+
+/** How long a start and a stop may take, in ms; systemd has its own limits below that. */
+const LIMIT_MS = 180_000;
+/** A program that cannot start ends within this time, in ms: spool and port are had before. */
+const STARTED_MS = 3000;
+
+export interface SystemdOptions {
+  readonly run: RunTool;
+  readonly pause: Waiting["pause"];
+  /** Where /etc is; another folder in tests. */
+  readonly etc: string;
+}
+
+export class SystemdService implements ServiceManager {
+  readonly kind = "systemd unit";
+  readonly #options: SystemdOptions;
+
+  constructor(options: SystemdOptions) {
+    this.#options = options;
+  }
+
+  async state(): Promise<ServiceState> {
+    const properties = [
+      "LoadState",
+      "ActiveState",
+      "SubState",
+      "UnitFileState",
+      "User",
+      "ExecMainStatus",
+    ];
+    const { code, text } = await this.#options.run("systemctl", [
+      "show",
+      UNIT_NAME,
+      `--property=${properties.join(",")}`,
+    ]);
+    if (code !== 0) throw new ServiceError(`Cannot ask systemd for ${UNIT_NAME}: ${text}`);
+    return parseShow(text);
+  }
+
+  async install(definition: ServiceDefinition): Promise<readonly string[]> {
+    const unit = this.#path("systemd/system", UNIT_NAME);
+    const account = definition.account ?? await accountIn(unit) ?? LINUX_ACCOUNT;
+    const isNew = (await this.state()).state === "absent";
+    const done: string[] = [];
+    const write = async (path: string, text: string) => {
+      try {
+        await Deno.mkdir(dirname(path), { recursive: true });
+        await Deno.writeTextFile(path, text, { mode: 0o644 });
+      } catch (error) {
+        throw new ServiceError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
+      }
+      done.push(`write ${path}`);
+    };
+    if (account === LINUX_ACCOUNT) {
+      await write(
+        this.#path("sysusers.d", "dicomforwarder.conf"),
+        `u ${LINUX_ACCOUNT} - "DICOM Forwarder" / /usr/sbin/nologin\n`,
+      );
+      await this.#must("make the account", "systemd-sysusers", [
+        this.#path("sysusers.d", "dicomforwarder.conf"),
+      ]);
+      done.push(`make the account ${LINUX_ACCOUNT}`);
+    }
+    const folders = this.#path("tmpfiles.d", "dicomforwarder.conf");
+    await write(folders, tmpfiles(definition, account));
+    await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
+    done.push("make the folders and give them to the account");
+    await write(unit, systemdUnit({ ...definition, account }, { forUser: false }));
+    await this.#must("have systemd read the unit", "systemctl", ["daemon-reload"]);
+    if (definition.start === "demand") {
+      await this.#must("disable the unit", "systemctl", ["disable", UNIT_NAME]);
+    } else if (definition.start !== undefined || isNew) {
+      await this.#must("enable the unit", "systemctl", ["enable", UNIT_NAME]);
+      done.push("start it with the system");
+    }
+    return done;
+  }
+
+  async uninstall(signal: AbortSignal): Promise<boolean> {
+    const there = (await this.state()).state !== "absent";
+    if (there) {
+      await this.stop(signal);
+      await this.#must("disable the unit", "systemctl", ["disable", UNIT_NAME]);
+    }
+    for (
+      const path of [
+        this.#path("systemd/system", UNIT_NAME),
+        this.#path("tmpfiles.d", "dicomforwarder.conf"),
+        this.#path("sysusers.d", "dicomforwarder.conf"),
+      ]
+    ) {
+      try {
+        await Deno.remove(path);
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) continue;
+        throw new ServiceError(`Cannot remove ${path}: ${reason(error)}`, { cause: error });
+      }
+    }
+    if (there) await this.#must("have systemd forget the unit", "systemctl", ["daemon-reload"]);
+    return there;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#must("start the service", "systemctl", ["start", UNIT_NAME]);
+    await this.#options.pause(STARTED_MS, signal);
+    const now = await this.state();
+    if (now.state !== "running") {
+      throw new ServiceError(
+        `The service did not stay up: it is ${now.state}, exit code ${now.exitCode ?? "unknown"}`,
+      );
+    }
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    await this.#must("stop the service", "systemctl", ["stop", UNIT_NAME]);
+    const look = () => this.state();
+    await waitForState({ look, pause: this.#options.pause, signal }, ["stopped"], LIMIT_MS);
+  }
+
+  async #must(purpose: string, tool: string, args: readonly string[]): Promise<ToolResult> {
+    const result = await this.#options.run(tool, args);
+    if (result.code === 0) return result;
+    const why = /access denied|permission denied|interactive authentication/i.test(result.text)
+      ? "it needs the rights of root: say it with sudo"
+      : `${tool} ${args.join(" ")} ended with ${result.code}: ${result.text}`;
+    throw new ServiceError(`Cannot ${purpose}: ${why}`);
+  }
+
+  #path(...parts: string[]): string {
+    return join(this.#options.etc, ...parts);
+  }
+}
+
+/** `systemctl show`: one `Name=value` a line. */
+export function parseShow(text: string): ServiceState {
+  const values = new Map(
+    text.split("\n").map((line): [string, string] => {
+      const at = line.indexOf("=");
+      return [line.slice(0, at), line.slice(at + 1)];
+    }),
+  );
+  const state = ((): ServiceState["state"] => {
+    if (values.get("LoadState") === "not-found") return "absent";
+    if (values.get("SubState") === "auto-restart") return "waiting to restart";
+    switch (values.get("ActiveState")) {
+      case "active":
+        return "running";
+      case "activating":
+      case "reloading":
+        return "starting";
+      case "deactivating":
+        return "stopping";
+      default:
+        return "stopped";
+    }
+  })();
+  const words: Readonly<Record<string, string>> = { enabled: "automatic", disabled: "by hand" };
+  const file = values.get("UnitFileState") ?? "";
+  const status = values.get("ExecMainStatus") ?? "";
+  return {
+    state,
+    startType: words[file] ?? file,
+    account: values.get("User") ?? "",
+    exitCode: status === "" ? undefined : Number(status),
+  };
+}
+
+/** The folders, and whose they are. What was written by hand as root before becomes the account's. */
+export function tmpfiles(
+  { settings }: Pick<ServiceDefinition, "settings">,
+  account: string,
+): string {
+  const quoted = (path: string) =>
+    `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
+  return [
+    ...settings.privateFolders.flatMap((path) => [
+      `d ${quoted(path)} 0700 ${account} ${account} -`,
+      `Z ${quoted(path)} - ${account} ${account} -`,
+    ]),
+    ...settings.sharedFolders.map((path) => `d ${quoted(path)} 0750 ${account} ${account} -`),
+    "",
+  ].join("\n");
+}
+
+/** Whom the unit that is there runs as; undefined where there is none. */
+async function accountIn(unit: string): Promise<string | undefined> {
+  try {
+    return /^User=(\S+)$/m.exec(await Deno.readTextFile(unit))?.[1];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new ServiceError(`Cannot read ${unit}: ${reason(error)}`, { cause: error });
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "it needs the rights of root: say it with sudo";
+  }
+  return error instanceof Error ? error.message : String(error);
+}

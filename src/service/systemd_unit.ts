@@ -1,0 +1,91 @@
+/*
+ * The systemd unit, as text. Pure.
+ *
+ * The unit lets the program do what it is for and little else. MemoryDenyWriteExecute is missing on purpose: the
+ * program's runtime compiles JavaScript to machine code as it runs.
+ */
+
+import { DESCRIPTION, type ServiceDefinition } from "./definition.ts";
+
+export const UNIT_NAME = "dicomforwarder.service";
+
+/** Exit codes after which starting again does not help: configuration, port, spool. */
+const FINAL_EXIT_CODES = "2 3 4";
+
+/** How much longer than the program's own time-out systemd waits before it kills, in s. */
+const STOP_MARGIN_S = 10;
+
+/** Ports below this one need a right of their own. */
+const FIRST_FREE_PORT = 1024;
+
+export interface UnitOptions {
+  /** For a user's own systemd: no account, no change of what the user may do. */
+  readonly forUser: boolean;
+}
+
+/** The text of the unit. */
+export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOptions): string {
+  const { program, config, settings, account } = definition;
+  const sections: [string, string[]][] = [
+    ["Unit", [
+      `Description=${DESCRIPTION}`,
+      "Documentation=https://www.dicomstandard.org/current",
+      ...(forUser ? [] : ["Wants=network-online.target", "After=network-online.target"]),
+      "StartLimitIntervalSec=0",
+    ]],
+    ["Service", [
+      "Type=exec",
+      `ExecStart=${quoted(program)} --config ${quoted(config)} --as-service`,
+      "Restart=on-failure",
+      "RestartSec=5",
+      "RestartSteps=6",
+      "RestartMaxDelaySec=300",
+      `RestartPreventExitStatus=${FINAL_EXIT_CODES}`,
+      `TimeoutStopSec=${Math.ceil(settings.stopMs / 1000) + STOP_MARGIN_S}`,
+      "LimitNOFILE=65536",
+      "UMask=0077",
+      ...(forUser ? [] : [`User=${account ?? ""}`, ...hardening(definition)]),
+    ]],
+    ["Install", [`WantedBy=${forUser ? "default.target" : "multi-user.target"}`]],
+  ];
+  return sections.map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
+}
+
+function hardening({ settings }: ServiceDefinition): string[] {
+  const capability = settings.port < FIRST_FREE_PORT ? "CAP_NET_BIND_SERVICE" : "";
+  const writable = [...new Set([...settings.privateFolders, ...settings.sharedFolders])];
+  return [
+    `AmbientCapabilities=${capability}`,
+    `CapabilityBoundingSet=${capability}`,
+    "NoNewPrivileges=yes",
+    "ProtectSystem=strict",
+    "ProtectHome=read-only",
+    `ReadWritePaths=${writable.map(quoted).join(" ")}`,
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectHostname=yes",
+    "ProtectClock=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "ProtectProc=invisible",
+    "ProcSubset=all",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "LockPersonality=yes",
+    "RemoveIPC=yes",
+    "KeyringMode=private",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+    "SystemCallErrorNumber=EPERM",
+  ];
+}
+
+/** A path as systemd reads it: in quotes, with specifiers and escapes taken literally. */
+function quoted(path: string): string {
+  return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
+}

@@ -1,0 +1,157 @@
+/*
+ * The service on Windows: what windows_plan.ts lists, done with the system's tools.
+ *
+ * Owns no state; the service manager and the registry have it. A tool's refusal becomes a sentence with what the tool
+ * said.
+ */
+
+import {
+  SERVICE_NAME,
+  type ServiceDefinition,
+  ServiceError,
+  type ServiceManager,
+  type ServiceState,
+} from "./definition.ts";
+import { parseConfig, parseQuery, ScError, scErrorOf } from "./sc_output.ts";
+import type { RunTool } from "./tool.ts";
+import { waitForState, type Waiting } from "./wait.ts";
+import {
+  installPlan,
+  nssmBeside,
+  STARTED_MS,
+  type ToolCall,
+  uninstallPlan,
+} from "./windows_plan.ts";
+
+/** How long a start may take beyond what the wrapper waits, in ms: a cold disk, a virus scanner. */
+const START_LIMIT_MS = STARTED_MS + 25_000;
+/** How long a stop may take at most, in ms. The wrapper ends by force what takes longer than the configuration says. */
+const STOP_LIMIT_MS = 180_000;
+/** How long the wrapper may stay after it has said that it stopped, in ms. */
+const LEAVING_MS = 10_000;
+/** A state that has lasted this long is not one in passing, in ms. */
+const SETTLED_MS = 500;
+
+const WHY: Readonly<Record<number, string>> = {
+  [ScError.AccessDenied]:
+    "it needs the rights of an administrator: open the prompt with 'Run as administrator'",
+  [ScError.NotInstalled]: "the service is not installed: say service install",
+  [ScError.Disabled]:
+    `it is disabled: set its start type in Services, or say sc config ${SERVICE_NAME} start= delayed-auto`,
+  [ScError.LogonFailed]:
+    "its account may not log on as a service, or the password set for it is wrong: see its Log On page in Services",
+  [ScError.MarkedForDeletion]:
+    "it is about to be removed: close Services and Task Manager and try again",
+};
+
+export interface WindowsServiceOptions {
+  readonly run: RunTool;
+  readonly pause: Waiting["pause"];
+  /** Makes a folder where there is none. */
+  readonly makeFolder: (path: string) => Promise<void>;
+  /** True where nothing runs from this file any more. */
+  readonly isFree: (path: string) => Promise<boolean>;
+  /** The program, absolute. */
+  readonly program: string;
+}
+
+export class WindowsService implements ServiceManager {
+  readonly kind = "Windows service";
+  readonly #options: WindowsServiceOptions;
+
+  constructor(options: WindowsServiceOptions) {
+    this.#options = options;
+  }
+
+  async state(): Promise<ServiceState> {
+    const query = await this.#sc(["query", SERVICE_NAME], [ScError.NotInstalled]);
+    if (query.error === ScError.NotInstalled) {
+      return { state: "absent", startType: "", account: "", exitCode: undefined };
+    }
+    const state = parseQuery(query.text);
+    if (state === undefined) {
+      throw new ServiceError(`sc query ${SERVICE_NAME} gave no state: ${query.text}`);
+    }
+    const config = await this.#sc(["qc", SERVICE_NAME], []);
+    return { ...state, ...parseConfig(config.text) };
+  }
+
+  async install(definition: ServiceDefinition): Promise<readonly string[]> {
+    const found = await this.state();
+    const { privateFolders, sharedFolders } = definition.settings;
+    const done: string[] = [];
+    for (const path of [...privateFolders, ...sharedFolders]) await this.#options.makeFolder(path);
+    const plan = installPlan(definition, found.state === "absent" ? null : found);
+    for (const call of plan) {
+      await this.#do(call);
+      if (done.at(-1) !== call.purpose) done.push(call.purpose);
+    }
+    return done;
+  }
+
+  async uninstall(signal: AbortSignal): Promise<boolean> {
+    const there = (await this.state()).state !== "absent";
+    if (there) await this.stop(signal);
+    for (const call of uninstallPlan()) {
+      if (there || call.tool !== "sc.exe") await this.#do(call);
+    }
+    // The wrapper says that it has stopped a moment before it is gone, and its file cannot be removed until then.
+    const wrapper = nssmBeside(this.#options.program);
+    for (let waited = 0; waited < LEAVING_MS; waited += 100) {
+      if (await this.#options.isFree(wrapper)) break;
+      await this.#options.pause(100, signal);
+    }
+    return there;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { error } = await this.#sc(["start", SERVICE_NAME], [ScError.AlreadyRunning]);
+    const waiting = this.#waiting(signal);
+    let now = await waitForState(waiting, ["running", "stopped"], START_LIMIT_MS);
+    if (now.state === "running" && error !== ScError.AlreadyRunning) {
+      // A program that ends at once is RUNNING for an instant before the service is STOPPED.
+      await this.#options.pause(SETTLED_MS, signal);
+      now = await this.state();
+    }
+    if (now.state === "running") return;
+    throw new ServiceError(
+      `The service did not stay up: it is ${now.state}${
+        now.exitCode === undefined || now.exitCode === 0 ? "" : `, exit code ${now.exitCode}`
+      }`,
+    );
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    const waiting = this.#waiting(signal);
+    // A stop in the middle of a start is answered with RUNNING, which it is not.
+    await waitForState(
+      waiting,
+      ["running", "stopped", "stopping", "waiting to restart"],
+      START_LIMIT_MS,
+    );
+    await this.#sc(["stop", SERVICE_NAME], [ScError.NotStarted, ScError.CannotAcceptNow]);
+    await waitForState(waiting, ["stopped"], STOP_LIMIT_MS);
+  }
+
+  #waiting(signal: AbortSignal): Waiting {
+    return { look: () => this.state(), pause: this.#options.pause, signal };
+  }
+
+  async #do({ purpose, tool, args, alsoGood = [] }: ToolCall): Promise<void> {
+    const { code, text } = await this.#options.run(tool, args);
+    const error = tool === "sc.exe" ? scErrorOf(code, text) : code;
+    if (error === 0 || alsoGood.includes(error)) return;
+    const why = WHY[error] ?? `${tool} ${args.join(" ")} ended with ${error}: ${text}`;
+    throw new ServiceError(`Cannot ${purpose}: ${why}`);
+  }
+
+  async #sc(args: readonly string[], good: readonly number[]) {
+    const { code, text } = await this.#options.run("sc.exe", args);
+    const error = scErrorOf(code, text);
+    if (error !== 0 && !good.includes(error)) {
+      const why = WHY[error] ?? `sc ${args.join(" ")} ended with ${error}: ${text}`;
+      throw new ServiceError(`Cannot ${args[0]} the service: ${why}`);
+    }
+    return { error, text };
+  }
+}

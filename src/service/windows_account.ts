@@ -1,0 +1,58 @@
+/*
+ * Who may touch which folder, as arguments of icacls. Pure.
+ *
+ * Accounts of the system are named by their SID: their names are translated from one Windows to the next.
+ */
+
+/** LocalSystem and the administrators, whatever they are called here. */
+const SYSTEM = "*S-1-5-18";
+const ADMINISTRATORS = "*S-1-5-32-544";
+
+/** To the folder, the folders in it and their files. */
+const INHERITED = "(OI)(CI)";
+
+/** `account` may read, write and delete; nobody else but administrators sees anything. */
+export function privateFolder(path: string, account: string): string[] {
+  return [
+    path,
+    "/inheritance:r",
+    "/grant:r",
+    `${SYSTEM}:${INHERITED}F`,
+    `${ADMINISTRATORS}:${INHERITED}F`,
+    `${account}:${INHERITED}M`,
+  ];
+}
+
+/** `account` may read what is set here and change nothing: what serves the network must not rewrite its own orders. */
+export function settingsFolder(path: string, account: string): string[] {
+  return [
+    path,
+    "/inheritance:r",
+    "/grant:r",
+    `${SYSTEM}:${INHERITED}F`,
+    `${ADMINISTRATORS}:${INHERITED}F`,
+    `${account}:${INHERITED}RX`,
+  ];
+}
+
+/** `account` may write there, beside all who may already. */
+export function sharedFolder(path: string, account: string): string[] {
+  return [path, "/grant", `${account}:${INHERITED}M`];
+}
+
+/** True for accounts that icacls cannot be told as the service manager is: they have every right already, or a SID. */
+export function aclName(account: string): string | undefined {
+  switch (account.toLowerCase().replace(/^\.\\|^nt authority\\/, "")) {
+    case "localsystem":
+    case "system":
+      return undefined;
+    case "localservice":
+    case "local service":
+      return "*S-1-5-19";
+    case "networkservice":
+    case "network service":
+      return "*S-1-5-20";
+    default:
+      return account.replace(/^\.\\/, "");
+  }
+}

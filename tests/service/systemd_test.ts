@@ -1,0 +1,158 @@
+/* The systemd unit and what is around it. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parseShow, SystemdService } from "../../src/service/systemd.ts";
+import { systemdUnit } from "../../src/service/systemd_unit.ts";
+import type { RunTool } from "../../src/service/tool.ts";
+import type { ServiceDefinition } from "../../src/service/definition.ts";
+import { Scratch } from "../helpers/scratch.ts";
+
+const never = new AbortController().signal;
+
+const DEFINITION: ServiceDefinition = {
+  program: "/usr/local/bin/dicomforwarder",
+  config: "/etc/dicomforwarder/config 100%.json",
+  settings: {
+    port: 11_112,
+    allowedHosts: [],
+    stopMs: 20_000,
+    logDir: "/var/log/dicomforwarder",
+    privateFolders: ["/var/log/dicomforwarder", "/var/lib/dicomforwarder/spool"],
+    sharedFolders: ["/srv/archive"],
+  },
+  start: undefined,
+  account: "dicom",
+};
+
+/** The settings of a unit. */
+function settingsOf(unit: string): Map<string, string> {
+  return new Map(
+    unit.split("\n").filter((line) => line.includes("=")).map((line): [string, string] => [
+      line.slice(0, line.indexOf("=")),
+      line.slice(line.indexOf("=") + 1),
+    ]),
+  );
+}
+
+Deno.test("the unit runs the program with its configuration, whatever characters its path has", () => {
+  const unit = settingsOf(systemdUnit(DEFINITION, { forUser: false }));
+  assert.equal(
+    unit.get("ExecStart"),
+    '"/usr/local/bin/dicomforwarder" --config "/etc/dicomforwarder/config 100%%.json" --as-service',
+  );
+});
+
+Deno.test("the unit does not start again what starting again does not mend, and waits longer than the program does", () => {
+  const unit = settingsOf(systemdUnit(DEFINITION, { forUser: false }));
+  assert.equal(unit.get("RestartPreventExitStatus"), "2 3 4");
+  assert.equal(unit.get("Restart"), "on-failure");
+  assert.equal(unit.get("TimeoutStopSec"), "30");
+});
+
+Deno.test("the program may write to its folders and nowhere else", () => {
+  const unit = settingsOf(systemdUnit(DEFINITION, { forUser: false }));
+  assert.equal(unit.get("ProtectSystem"), "strict");
+  assert.equal(
+    unit.get("ReadWritePaths"),
+    '"/var/log/dicomforwarder" "/var/lib/dicomforwarder/spool" "/srv/archive"',
+  );
+});
+
+Deno.test("only a port below 1024 brings the right to listen on one", () => {
+  const bounding = (port: number) =>
+    settingsOf(
+      systemdUnit({ ...DEFINITION, settings: { ...DEFINITION.settings, port } }, {
+        forUser: false,
+      }),
+    ).get("CapabilityBoundingSet");
+  assert.equal(bounding(11_112), "");
+  assert.equal(bounding(104), "CAP_NET_BIND_SERVICE");
+});
+
+Deno.test("a user's unit asks for nothing that a user's systemd may not do", () => {
+  const unit = settingsOf(systemdUnit(DEFINITION, { forUser: true }));
+  assert.ok(!unit.has("User"));
+  assert.ok(!unit.has("CapabilityBoundingSet"));
+  assert.equal(unit.get("WantedBy"), "default.target");
+});
+
+/** A systemd that answers as told and keeps what it was asked. */
+class House {
+  show = "LoadState=not-found\nActiveState=inactive\nSubState=dead";
+  readonly calls: string[] = [];
+  refuse = "";
+  readonly run: RunTool = (tool, args) => {
+    const call = `${tool} ${args.join(" ")}`;
+    this.calls.push(call);
+    if (this.refuse !== "" && call.startsWith(this.refuse)) {
+      return Promise.resolve({ code: 1, text: "Failed: Access denied" });
+    }
+    return Promise.resolve({ code: 0, text: args[0] === "show" ? this.show : "" });
+  };
+}
+
+Deno.test("installing makes account, folders and unit, reads them and enables the unit; removing takes the files away", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  await service.install({ ...DEFINITION, account: undefined });
+  const unit = await Deno.readTextFile(join(scratch.path, "systemd/system/dicomforwarder.service"));
+  assert.match(unit, /^User=dicomforwarder$/m);
+  assert.deepEqual(house.calls.filter((call) => !call.includes("show")), [
+    `systemd-sysusers ${join(scratch.path, "sysusers.d/dicomforwarder.conf")}`,
+    `systemd-tmpfiles --create ${join(scratch.path, "tmpfiles.d/dicomforwarder.conf")}`,
+    "systemctl daemon-reload",
+    "systemctl enable dicomforwarder.service",
+  ]);
+  house.show = "LoadState=loaded\nActiveState=inactive\nSubState=dead";
+  assert.equal(await service.uninstall(never), true);
+  for await (const entry of Deno.readDir(join(scratch.path, "systemd/system"))) {
+    assert.fail(`${entry.name} is left`);
+  }
+});
+
+Deno.test("an upgrade keeps the account of the unit and whether it starts by itself", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  await service.install(DEFINITION);
+  house.show = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=disabled";
+  house.calls.length = 0;
+  await service.install({ ...DEFINITION, account: undefined });
+  const unit = await Deno.readTextFile(join(scratch.path, "systemd/system/dicomforwarder.service"));
+  assert.match(unit, /^User=dicom$/m);
+  assert.ok(!house.calls.some((call) => /enable|disable/.test(call)));
+});
+
+Deno.test("missing rights are one sentence that says what to do", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  house.refuse = "systemctl start";
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  await assert.rejects(service.start(never), /^ServiceError: Cannot start the service: .*sudo$/);
+});
+
+Deno.test("what systemd says of the unit is read: absent, running, waiting to restart, ended", () => {
+  const state = (...lines: string[]) => parseShow(lines.join("\n")).state;
+  assert.equal(state("LoadState=not-found", "ActiveState=inactive"), "absent");
+  assert.equal(state("LoadState=loaded", "ActiveState=active", "SubState=running"), "running");
+  assert.equal(
+    state("LoadState=loaded", "ActiveState=activating", "SubState=auto-restart"),
+    "waiting to restart",
+  );
+  assert.equal(state("LoadState=loaded", "ActiveState=failed", "SubState=failed"), "stopped");
+  assert.equal(parseShow("LoadState=loaded\nExecMainStatus=3").exitCode, 3);
+});
