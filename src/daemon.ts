@@ -32,6 +32,7 @@ import { lockSpool } from "./spool/lock.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import type { StoredInstance } from "./spool/stored_instance.ts";
+import { checkVolume } from "./spool/volume_probe.ts";
 import { orSpoolError } from "./spool/version.ts";
 
 const log = getLog("daemon");
@@ -70,10 +71,12 @@ export interface Daemon {
 /**
  * Starts a forwarder.
  *
- * @throws {SpoolError} where the spool is locked, of another version, or on a disk that does not work
+ * @throws {SpoolError} where the spool is locked, of another version, or on a disk that does not work or keeps no promise
  * @throws {ListenError} where the port cannot be had
  */
 export async function startDaemon(config: Config, options: DaemonOptions = {}): Promise<Daemon> {
+  const warning = checkVolume(config.spoolDir, config.allowUnsafeSpoolVolume);
+  if (warning !== undefined) log.warn("{reason}", { reason: warning });
   const lock = await lockSpool(config.spoolDir);
   try {
     const running = new RunningDaemon(config, options, lock);
