@@ -110,6 +110,12 @@ setup() {
 }
 log_says() { contains "$1" "$2" "$(tr -d '\r' <"$setup_log")"; }
 
+# Where all that follows would fail for one and the same reason.
+give_up() {
+  printf '%s\n\n%d s\n%d passed, %d failed\n' "$1" $((SECONDS - began)) $passed $failed
+  exit 1
+}
+
 finish() {
   local pid
   for pid in "${own_processes[@]}"; do kill "$pid" 2>/dev/null; done
@@ -165,7 +171,10 @@ image() {
 }
 send() { timeout 120 storescu -aet LAB -aec "$aet" 127.0.0.1 "$port" "$@"; }
 sends() { local name; name=$1; holds "storescu from Linux sends $name" send "$work/images/$name.dcm"; }
-waiting() { find "$data/spool/queue" -name '*.dcm' | wc -l; }
+waiting() { find "$data/spool/queue" -name '*.dcm' 2>/dev/null | wc -l; }
+waiting_are() { [ "$(waiting)" = "$1" ]; }
+kept() { find "$work/pacs" -type f | wc -l; }
+kept_are() { [ "$(kept)" = "$1" ]; }
 
 # ---------------------------------------------------------------- the wizard
 
@@ -211,11 +220,13 @@ done
 holds "a fresh Windows" winlab reset
 permissions=$(deno eval --quiet 'import { permissionFlags } from "./.ci/release/permissions.ts"; console.log(permissionFlags("windows").join(" "));')
 contains "the program's permissions are those of the release" "--allow-net" "$permissions"
+# The stand-in says this one itself.
+permissions=${permissions/--quiet /}
 holds "main.ts becomes a stand-in for the compiled program" winlab standin --permissions "$permissions" "$work/dicomforwarder.exe" "$root/main.ts"
 said=$(ISCC="$lab iscc" deno task installer --exe "$work/dicomforwarder.exe" --out "$work/out" --stage "$work/stage" 2>&1)
 first=$(sed -n 's/^SETUP //p' <<<"$said")
 holds "deno task installer makes Setup.exe" test -s "$first"
-[ -s "$first" ] || { printf '%s\n' "$said"; printf '\n%d passed, %d failed\n' $passed $failed; exit 1; }
+[ -s "$first" ] || give_up "$said"
 equal "ISCC has no warning and no hint" "" "$(grep -iE '^ *(warning|hint)' <<<"$said")"
 version=$(deno eval --quiet 'import { VERSION } from "./src/cli/version.ts"; console.log(VERSION);')
 stage=$(winlab winpath "$work/stage")
@@ -227,7 +238,8 @@ holds "the version is a define: 99.0.0 and 0.0.1 compile too" test -s "$newer" -
 said=$(winlab iscc "$root/installer.iss" "/O$work/out" "/DStage=$stage" 2>&1)
 contains "without a version ISCC stops and says so" "the version comes from the build" "$said"
 image one 64; image two 64; image three 64; image four 64; image five 64; image six 64
-holds "a PACS listens" pacs_up
+pacs_up
+holds "a PACS listens" answers "$pacs_port"
 
 # ---------------------------------------------------------------- the wizard, page by page
 
@@ -266,6 +278,7 @@ holds "nor written" test ! -e "$data"
 part "Silent installation"
 setup "exit code 0" 0 "$first" "/AET=$aet" "/PORT=$port" /PACSHOST=127.0.0.1 "/PACSPORT=$pacs_port" /PACSAET=PACS
 equal "the service runs when Setup has ended" RUNNING "$(state)"
+[ $failed = 0 ] || give_up "Without an installation there is no going on: $(cat "$setup_log")"
 holds "and listens" answers "$port"
 for file in dicomforwarder.exe nssm.exe dicomforwarder.ico README.txt LICENSE.txt CHANGELOG.txt docs/operations.md unins000.exe; do
   holds "$file is in Program Files" test -s "$app/$file"
@@ -334,7 +347,7 @@ said=$(winlab run "$menu/Start Service.lnk" </dev/null 2>&1)
 equal "the shortcut Start Service starts it" RUNNING "$(state)"
 pacs_down
 sends two
-becomes "the PACS is down: the image waits" 20 test "$(waiting)" = 1
+becomes "the PACS is down: the image waits" 20 waiting_are 1
 stop_service
 equal "stopped with an image waiting" STOPPED "$(state)"
 equal "it still waits" 1 "$(waiting)"
@@ -361,9 +374,236 @@ becomes "and the image that waited arrives" 40 has_image three
 within 20 is_state RUNNING
 
 part "Stopped in the middle of a transfer"
-many=120
+many=40
+slow_port=$(free_port)
+# 4 MB a second: the transfer takes some seconds, however fast this machine is.
+deno eval --quiet "
+  setTimeout(Deno.exit, 60_000);
+  for await (const from of Deno.listen({ hostname: '127.0.0.1', port: $slow_port })) {
+    const to = await Deno.connect({ hostname: '127.0.0.1', port: $port });
+    const slowly = new TransformStream({
+      async transform(bytes, out) {
+        await new Promise((resolve) => setTimeout(resolve, bytes.length / 4000));
+        out.enqueue(bytes);
+      },
+    });
+    to.readable.pipeTo(from.writable).catch(() => {});
+    from.readable.pipeThrough(slowly).pipeTo(to.writable).catch(() => {});
+  }" &
+within 10 answers "$slow_port"
 for ((n = 1; n <= many; n++)); do image "many$n" 1500; done
-before=$(find "$work/pacs" -type f | wc -l)
-received() { grep -c 'Instance received' "$(newest_log)"; }
-start_count=$(received)
-send +sd +r "$work/images" --no-halt >/dev/null 2>&1 &
+before=$(kept)
+received() { whole_log | grep -c 'Instance received'; }
+begun=$(received)
+port=$slow_port send "$work"/images/many*.dcm >"$work/storescu.log" 2>&1 &
+sender=$!
+receiving() { [ "$(received)" -gt $((begun + 2)) ]; }
+within 30 receiving
+winlab sc stop $service >/dev/null
+at_stop=$(($(received) - begun))
+if [ $at_stop -lt $many ]; then good "the stop comes in its middle ($at_stop of $many)"; else bad "the stop comes in its middle" "all $many had come"; fi
+wait $sender
+equal "the sender is served to the end: storescu ends well" 0 $?
+becomes "the service stops after that" 40 is_state STOPPED
+equal "with exit code 0" 0 "$(exit_code)"
+equal "every image was received" $((begun + many)) "$(received)"
+start_service
+becomes "and after a start every one is at the PACS" 90 kept_are $((before + many))
+
+part "What cannot run stays stopped, and says why"
+# refuses LABEL CODE REASON
+refuses() {
+  start_service
+  becomes "$1: STOPPED" 40 is_state STOPPED
+  equal "$1: exit code $2" "$2" "$(exit_code)"
+  sleep 7
+  equal "$1: it is not started again and again" STOPPED "$(state)"
+  contains "$1: the log has the reason" "$3" "$(whole_log)"
+  contains "$1: the event log gets it" "$3" "$(winlab calls eventcreate | tail -n 1)"
+}
+winlab record eventcreate
+stop_service
+storescp -od "$work" "$port" >/dev/null 2>&1 &
+squatter=$!
+own_processes+=("$squatter")
+within 10 answers "$port"
+refuses "a port in use" 3 "$port"
+said=$(winlab run "$app/dicomforwarder.exe" service start 2>&1)
+equal "a port in use: service start ends with 1" 1 $?
+contains "a port in use: and tells it" "$port" "$said"
+kill $squatter
+wait $squatter 2>/dev/null
+cp "$config" "$work/config.good"
+sed -i 's/"local_port": [0-9]*/"local_port": 70000/' "$config"
+refuses "a wrong configuration" 2 "local_port"
+cp "$work/config.good" "$config"
+other_port=$(free_port)
+sed "s/\"local_port\": [0-9]*/\"local_port\": $other_port/" "$config" >"$data/other.json"
+winlab start "$app/dicomforwarder.exe" --config "$data/other.json" >/dev/null
+becomes "another forwarder takes the spool" 20 answers "$other_port"
+refuses "a spool in use" 4 "another running forwarder"
+winlab interrupt dicomforwarder.exe
+rm "$data/other.json"
+sleep 3
+start_service
+becomes "with all of it mended it runs" 40 is_state RUNNING
+sends four
+becomes "and forwards" 30 has_image four
+
+part "After a restart of the machine"
+# Delayed means two minutes later, which nobody waits for here.
+winlab sc config $service start= auto >/dev/null
+holds "reboot" winlab reboot
+becomes "the service runs by itself" 60 answers "$port"
+within 30 is_state RUNNING
+
+# ---------------------------------------------------------------- upgrade
+
+part "Upgrade of a service that runs"
+winlab sc config $service start= demand >/dev/null
+winlab sc config $service obj= 'LocalSystem' >/dev/null
+sed -i 's/"retry_attempts": [0-9]*/"retry_attempts": 7/' "$config"
+cp "$config" "$work/config.edited"
+setup "exit code 0" 0 "$newer"
+equal "it runs again" RUNNING "$(state)"
+holds "and listens" answers "$port"
+holds "the edited configuration is untouched" cmp "$config" "$work/config.edited"
+contains "the start type is kept" "DEMAND_START" "$(start_type)"
+contains "the account is kept" "LocalSystem" "$(winlab sc qc $service)"
+contains "Windows lists the new version" "99.0.0" \
+  "$(winlab reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\{8B5B2F0E-6B0F-4C58-9C39-1D0E6C2A7F41}_is1' /v DisplayVersion)"
+sends five
+becomes "it forwards" 30 has_image five
+
+part "Upgrade with values"
+setup "exit code 0" 0 "$newer" /PACSAET=OTHER
+equal "the one given is changed, the others are as they were" '< "pacs_ae_title": "PACS", > "pacs_ae_title": "OTHER",' \
+  "$(diff "$work/config.edited" "$config" | grep '^[<>]' | tr -s ' ' | paste -sd ' ')"
+setup "back again" 0 "$newer" /PACSAET=PACS
+setup "a wrong value is refused" 1 "$newer" /PORT=0
+equal "and the service still runs" RUNNING "$(state)"
+
+part "An older version over a newer one"
+setup "is refused: exit code 1" 1 "$older"
+log_says "the log says why" "Version 99.0.0 is installed, and this is the older 0.0.1"
+equal "and the service still runs" RUNNING "$(state)"
+
+part "Upgrade of a program in use"
+winlab start "$app/dicomforwarder.exe" demo --dir "$(winlab winpath "$work/demo")" >/dev/null
+within 20 test -d "$work/demo"
+setup "is refused: exit code 7" 7 "$newer"
+log_says "the log says what to do" "is still in use. Close its windows"
+becomes "the service runs again" 40 is_state RUNNING
+winlab interrupt dicomforwarder.exe
+sleep 3
+becomes "the service was not interrupted with it" 40 is_state RUNNING
+
+part "Upgrade where the service cannot be registered"
+winlab record icacls 5 "Access is denied."
+setup "exit code 11" 11 "$newer"
+log_says "the log says it" "The service could not be registered."
+log_says "with the tool's own words" "Access is denied."
+winlab record icacls 0
+setup "once more, with the cause removed" 0 "$newer"
+
+part "Upgrade of a service that is stopped"
+stop_service
+setup "exit code 0" 0 "$newer"
+equal "it stays stopped" STOPPED "$(state)"
+winlab sc config $service start= disabled >/dev/null
+setup "and one that is disabled: exit code 0" 0 "$newer"
+equal "stays stopped" STOPPED "$(state)"
+contains "and disabled" "DISABLED" "$(start_type)"
+winlab sc config $service start= demand >/dev/null
+
+# ---------------------------------------------------------------- uninstall
+
+part "Uninstall while images wait"
+runs
+pacs_down
+sends six
+within 20 waiting_are 1
+said=$(winlab uninstall "DICOM Forwarder" 2>&1)
+contains "exit code 0" "EXIT 0" "$said"
+contains "there is no service" "FAILED 1060" "$(winlab sc query $service)"
+contains "the firewall rule is removed" '"name=DICOM Forwarder"' "$(winlab calls netsh | tail -n 1)"
+contains "by a delete" "delete rule" "$(winlab calls netsh | tail -n 1)"
+lacks "the event log's source is gone" "EventMessageFile" \
+  "$(winlab reg query "HKLM\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\$service" 2>&1)"
+holds "nothing is left in Program Files" test ! -e "$app"
+holds "the Start menu's folder is gone" test ! -e "$menu"
+holds "the desktop's shortcut is gone" test ! -e "$desktop/DICOM Forwarder Config.lnk"
+equal "Windows lists nothing" "" "$(winlab programs)"
+holds "the configuration is there" cmp "$config" "$work/config.edited"
+equal "the image that waits is there" 1 "$(waiting)"
+holds "the logs are there" test -s "$(newest_log)"
+
+part "Installation over what was kept, with the wizard"
+pacs_up
+wizard "$newer"
+to_settings_page
+on_page "Ready to Install"
+contains "the settings are not asked for again" "as they are in config.json" "$page"
+press Install
+on_page "Completing the DICOM Forwarder Setup Wizard"
+contains "it offers to start the service" 'Start the service' "$page"
+contains "and to configure" 'Configure now' "$page"
+press Finish
+becomes "Finish starts the service" 60 answers "$port"
+becomes "and ends Setup" 60 wizard_ended
+becomes "the image that waited arrives" 60 has_image six
+
+part "Uninstall by a person"
+winlab sc query $service | grep -q RUNNING || within 30 is_state RUNNING
+wizard 'C:\Program Files\DICOM Forwarder\unins000.exe'
+on_page "Are you sure you want to completely remove"
+press Yes
+on_page "Delete the configuration, the logs and all images"
+contains "it says that nothing waits" "No image in it waits to be delivered" "$page"
+winlab key Return
+on_page "was successfully removed"
+press OK
+holds "without an answer of one's own the data is kept" test -s "$config"
+
+part "Installation without settings, with the wizard"
+rm -rf "$data"
+wizard "$first"
+to_settings_page
+on_page "DICOM settings"
+press Next
+on_page "Ready to Install"
+press Install
+on_page "Completing the DICOM Forwarder Setup Wizard"
+contains "there is a service" STOPPED "$(state)"
+[ ! -e "$config" ] && good "and no configuration" || bad "and no configuration" "$(cat "$config")"
+press "Start the service"
+press Finish
+program_of() { winlab ps | grep -q "dicomforwarder.exe. $1"; }
+becomes "Configure now opens the configuration wizard" 40 program_of setup
+[ -z "$pages" ] || { sleep 3; winlab shot "$pages/$(printf %02d $((picture += 1)))-configure-now.png"; }
+equal "the service is not started before it has ended" STOPPED "$(state)"
+winlab kill dicomforwarder.exe >/dev/null
+sleep 2
+winlab key Return
+becomes "then it is started" 20 program_of "service start"
+sleep 10
+holds "what fails stays on the screen: Setup waits" kill -0 "$wizard_pid"
+[ -z "$pages" ] || winlab shot "$pages/$(printf %02d $((picture += 1)))-start-failed.png"
+winlab key Return
+becomes "until a key is pressed" 20 wizard_ended
+
+part "Uninstall with all data"
+wizard 'C:\Program Files\DICOM Forwarder\unins000.exe'
+on_page "Are you sure you want to completely remove"
+press Yes
+on_page "Delete the configuration, the logs and all images"
+contains "it says that it cannot count what waits" "could not be found out" "$page"
+press Yes
+on_page "was successfully removed"
+press OK
+holds "the data is gone" test ! -e "$data"
+holds "and the program" test ! -e "$app"
+contains "and the service" "FAILED 1060" "$(winlab sc query $service)"
+
+printf '\n%d s\n%d passed, %d failed\n' $((SECONDS - began)) $passed $failed
+[ $failed = 0 ]
