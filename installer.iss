@@ -60,6 +60,10 @@ UninstallLogging=yes
 ; The service is stopped in [Code], which waits until the program has ended in order.
 CloseApplications=no
 
+[Messages]
+FinishedLabel=[name] is installed as a Windows service. Its configuration wizard and its status are in the Start menu.
+FinishedLabelNoIcons=[name] is installed as a Windows service.
+
 [Tasks]
 Name: "desktopicon"; Description: "Put ""{#Name} Config"" on the desktop"
 
@@ -82,18 +86,22 @@ Source: "{#Stage}\docs\*.md"; DestDir: "{app}\docs"; Flags: ignoreversion
 
 [Icons]
 Name: "{group}\Configuration Wizard"; Filename: "{cmd}"; Parameters: "{#Console('setup ' + WithConfig, '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; AfterInstall: AskForRights('{group}\Configuration Wizard.lnk')
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; \
+  AfterInstall: AskForRights('{group}\Configuration Wizard.lnk')
 Name: "{group}\Status Page"; Filename: "{cmd}"; Parameters: "{#Console('status ' + WithConfig, '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Show how the forwarder is and what waits"; AfterInstall: AskForRights('{group}\Status Page.lnk')
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Show how the forwarder is and what waits"; \
+  AfterInstall: AskForRights('{group}\Status Page.lnk')
 Name: "{group}\Start Service"; Filename: "{cmd}"; Parameters: "{#Console('service start', '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Start receiving and forwarding"; AfterInstall: AskForRights('{group}\Start Service.lnk')
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Start receiving and forwarding"; \
+  AfterInstall: AskForRights('{group}\Start Service.lnk')
 Name: "{group}\Stop Service"; Filename: "{cmd}"; Parameters: "{#Console('service stop', '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Stop receiving and forwarding"; AfterInstall: AskForRights('{group}\Stop Service.lnk')
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Stop receiving and forwarding"; \
+  AfterInstall: AskForRights('{group}\Stop Service.lnk')
 Name: "{group}\Logs Folder"; Filename: "{#Data}\logs"; Comment: "What the forwarder did"
 Name: "{group}\Uninstall {#Name}"; Filename: "{uninstallexe}"
 Name: "{commondesktop}\{#Name} Config"; Filename: "{cmd}"; Parameters: "{#Console('setup ' + WithConfig, '& pause')}"; \
-  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; AfterInstall: AskForRights('{commondesktop}\{#Name} Config.lnk'); \
-  Tasks: desktopicon
+  IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; \
+  AfterInstall: AskForRights('{commondesktop}\{#Name} Config.lnk'); Tasks: desktopicon
 
 [Run]
 ; In this order, each waiting for the one before: what is configured now is what is started. A console that ends well
@@ -589,9 +597,12 @@ begin
       Option('--pacs-aet', PacsAetEdit.Text);
 end;
 
+// These go through cmd.exe, which reads quotes and percent signs in its own way. They only save typing: such a value is
+// typed once more.
 function WizardValues(Unused: String): String;
 begin
   Result := Values;
+  if (Pos('\"', Result) > 0) or (Pos('%', Result) > 0) then Result := '';
 end;
 
 procedure Configure;
@@ -722,9 +733,9 @@ begin
   Queued := Total('--queued');
   Gone := Total('--failed');
   if (Queued < 0) or (Gone < 0) then
-    Result := 'It could not be found out whether images in it still wait to be delivered.'
+    Result := 'It could not be found out whether images there still wait to be delivered.'
   else if Queued + Gone = 0 then
-    Result := 'No image in it waits to be delivered.'
+    Result := 'No image there waits to be delivered.'
   else
     Result := 'ATTENTION: ' + IntToStr(Queued) + ' deliveries still wait and ' + IntToStr(Gone) +
       ' have failed. Their images would be lost.';
@@ -733,8 +744,8 @@ end;
 procedure AskAboutData;
 begin
   if UninstallSilent or not DirExists(ExpandConstant('{#Data}')) then Exit;
-  DeleteData := MsgBox('Delete the configuration, the logs and all images in'#13#10#13#10 +
-    ExpandConstant('{#Data}') + ' ?'#13#10#13#10 + UndeliveredText + #13#10#13#10 +
+  DeleteData := MsgBox('Delete the configuration, the logs and all images, too? They are in'#13#10#13#10 +
+    ExpandConstant('{#Data}') + #13#10#13#10 + UndeliveredText + #13#10#13#10 +
     'Folders that lie elsewhere are kept in any case. A later installation goes on with what is kept.',
     mbConfirmation, MB_YESNO or MB_DEFBUTTON2) = IDYES;
 end;

@@ -499,11 +499,12 @@ sleep 3
 becomes "the service was not interrupted with it" 40 is_state RUNNING
 
 part "Upgrade where the service cannot be registered"
-winlab record icacls 5 "Access is denied."
+winlab record netsh 5 "Access is denied."
 setup "exit code 11" 11 "$newer"
 log_says "the log says it" "The service could not be registered."
 log_says "with the tool's own words" "Access is denied."
-winlab record icacls 0
+becomes "the service runs again, as it did" 40 is_state RUNNING
+winlab record netsh 0
 setup "once more, with the cause removed" 0 "$newer"
 
 part "Upgrade of a service that is stopped"
@@ -546,8 +547,6 @@ on_page "Ready to Install"
 contains "the settings are not asked for again" "as they are in config.json" "$page"
 press Install
 on_page "Completing the DICOM Forwarder Setup Wizard"
-contains "it offers to start the service" 'Start the service' "$page"
-contains "and to configure" 'Configure now' "$page"
 press Finish
 becomes "Finish starts the service" 60 answers "$port"
 becomes "and ends Setup" 60 wizard_ended
@@ -559,7 +558,7 @@ wizard 'C:\Program Files\DICOM Forwarder\unins000.exe'
 on_page "Are you sure you want to completely remove"
 press Yes
 on_page "Delete the configuration, the logs and all images"
-contains "it says that nothing waits" "No image in it waits to be delivered" "$page"
+contains "it says that nothing waits" "No image there waits to be delivered" "$page"
 winlab key Return
 on_page "was successfully removed"
 press OK
