@@ -27,10 +27,12 @@ import { route } from "./routing/routing.ts";
 import type { Entry } from "./spool/entry.ts";
 import { listFailed, UNROUTED } from "./spool/failed.ts";
 import { type FileSystem, realFileSystem, replaceTextFile } from "./spool/file_system.ts";
+import { isHeld, patiently } from "./spool/held.ts";
 import { lockSpool } from "./spool/lock.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import type { StoredInstance } from "./spool/stored_instance.ts";
+import { checkVolume } from "./spool/volume_probe.ts";
 import { orSpoolError } from "./spool/version.ts";
 
 const log = getLog("daemon");
@@ -69,10 +71,12 @@ export interface Daemon {
 /**
  * Starts a forwarder.
  *
- * @throws {SpoolError} where the spool is locked, of another version, or on a disk that does not work
+ * @throws {SpoolError} where the spool is locked, of another version, or on a disk that does not work or keeps no promise
  * @throws {ListenError} where the port cannot be had
  */
 export async function startDaemon(config: Config, options: DaemonOptions = {}): Promise<Daemon> {
+  const warning = checkVolume(config.spoolDir, config.allowUnsafeSpoolVolume);
+  if (warning !== undefined) log.warn("{reason}", { reason: warning });
   const lock = await lockSpool(config.spoolDir);
   try {
     const running = new RunningDaemon(config, options, lock);
@@ -139,6 +143,7 @@ class RunningDaemon implements Daemon {
       directory: config.spoolDir,
       files: this.#files,
       now: () => this.#clock.now(),
+      after: (ms, callback) => this.#clock.after(ms, callback),
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
@@ -315,7 +320,10 @@ class RunningDaemon implements Daemon {
   async #finishProven(entries: readonly Entry[]): Promise<void> {
     try {
       const { ledger } = spoolPaths(this.#config.spoolDir);
-      const proven = await provenDeliveries(this.#files, ledger);
+      const proven = await patiently(
+        () => provenDeliveries(this.#files, ledger),
+        (ms, callback) => this.#clock.after(ms, callback),
+      );
       if (proven.size === 0) return;
       for (const entry of entries) {
         for (const { destination } of [...entry.waiting]) {
@@ -361,6 +369,21 @@ class RunningDaemon implements Daemon {
     }
   }
 
+  /** What another program held when this one started, and holds no more. */
+  async #takeLate(): Promise<void> {
+    const recovered = await this.#spool.recoverLate((instance) => this.#routeStored(instance));
+    if (recovered.length > 0) await this.#finishProven(recovered);
+    const restored = this.#spool.restoreHeldBack(new Set(this.#names));
+    this.#recordReturned(restored, "configuration");
+    const late = [...recovered, ...restored];
+    if (late.length === 0) return;
+    log.info("Instances that another program held at the start are in the queue now", {
+      count: late.length,
+    });
+    await this.#setUnknownAside(late);
+    this.#scheduler.add(late.filter((entry) => entry.queued));
+  }
+
   #keepHouse(): void {
     const everySoOften = (ms: number, task: () => Promise<void>) => {
       // What goes on failing each second is told once.
@@ -388,9 +411,10 @@ class RunningDaemon implements Daemon {
       }
       if (!this.#healthIsWritten) this.#writeHealth();
     });
-    everySoOften(MAINTENANCE_MS, () => {
+    everySoOften(MAINTENANCE_MS, async () => {
       this.#ledger.maintain();
-      return this.#spool.maintain();
+      await this.#spool.maintain();
+      await this.#takeLate();
     });
     this.#writeHealth();
   }
@@ -415,6 +439,9 @@ class RunningDaemon implements Daemon {
       replaceTextFile(this.#files, `${path}.part`, JSON.stringify(health, null, 2) + "\n");
       this.#files.rename(`${path}.part`, path);
     } catch (error) {
+      // Somebody reads it: there is another second.
+      this.#healthIsWritten = !isHeld(error);
+      if (isHeld(error)) return;
       log.warn("Cannot write health.json; status will not know how the destinations are", {
         error,
       });

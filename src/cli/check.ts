@@ -3,15 +3,29 @@
  */
 
 import type { Config, DestinationConfig } from "../config/load.ts";
+import { SpoolError } from "../spool/version.ts";
+import { checkVolume } from "../spool/volume_probe.ts";
 import { ExitCode } from "./exit_code.ts";
-import { formatBytes, printJson, printLine } from "./terminal.ts";
+import { formatBytes, printJson, printLine, warnLine } from "./terminal.ts";
 
-/** Runs `check` on a configuration that has loaded: prints what it means. */
+/** Runs `check` on a configuration that has loaded: prints what it means, or why its spool cannot be where it is. */
 export function checkCommand(config: Config, json: boolean): ExitCode {
+  let warning: string | undefined;
+  try {
+    warning = checkVolume(config.spoolDir, config.allowUnsafeSpoolVolume);
+  } catch (error) {
+    if (!(error instanceof SpoolError)) throw error;
+    const { message } = error;
+    if (json) {
+      printJson({ ok: false, error: message, faults: [{ path: "spool_dir", wanted: message }] });
+    } else warnLine(message);
+    return ExitCode.Usage;
+  }
   if (json) {
-    printJson({ ok: true, config });
+    printJson({ ok: true, config, warnings: warning === undefined ? [] : [warning] });
     return ExitCode.Ok;
   }
+  if (warning !== undefined) warnLine(`${warning}.`);
   printLine(`${config.file ?? "The configuration"} is in order.`);
   printLine();
   printLine(`Receives as   ${config.localAeTitle}, ${config.localHost} port ${config.localPort}`);

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { ConfigError } from "../config/load.ts";
 
 /** Where a configuration is looked for, in order. */
-export function usualPlaces(): string[] {
+function usualPlaces(): string[] {
   return ["config.json", join(dirname(Deno.execPath()), "config.json"), systemConfigFile()];
 }
 
@@ -17,17 +17,16 @@ export function systemConfigFile(): string {
   return join(data, "DICOM Forwarder", "config.json");
 }
 
-/** The first of the usual places that has a configuration; undefined where none has. */
+/** The first of the usual places that has one; undefined where none has. */
 export async function existingConfigFile(): Promise<string | undefined> {
-  for (const path of usualPlaces()) {
-    try {
-      await Deno.stat(path);
-      return path;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
+  for (const path of usualPlaces()) if (await exists(path)) return path;
   return undefined;
+}
+
+/** Where a configuration is made that is nowhere yet: where an installer has prepared the place, else here. */
+export async function configFileToMake(): Promise<string> {
+  const installed = systemConfigFile();
+  return await exists(dirname(installed)) ? installed : "config.json";
 }
 
 /**
@@ -42,4 +41,14 @@ export async function findConfigFile(named: string | undefined): Promise<string>
   throw new ConfigError(
     `There is no config.json here (${Deno.cwd()}), nor beside the program, nor at ${systemConfigFile()}: say --config FILE.`,
   );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -227,7 +227,7 @@ function addQueue(
     .action(async (ids: string[], options: Options & { all?: boolean }) => {
       if (!named(ids, options)) return finish(ExitCode.Usage);
       const config = await load(common(options));
-      finish(retryCommand(config, selection(ids, options), options.json ?? false));
+      finish(await retryCommand(config, selection(ids, options), options.json ?? false));
     });
 
   sub("remove", "delete instances for good, undelivered")

@@ -2,9 +2,11 @@
  * `queue list`, `queue retry`, `queue remove`: what waits and what failed, and what a person does about it.
  */
 
+import { systemClock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
 import { escapeText } from "../log.ts";
 import { realFileSystem } from "../spool/file_system.ts";
+import { patiently } from "../spool/held.ts";
 import { listItems, type QueueItem, removeItem, retryItem } from "../spool/inspect.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { spoolPaths } from "../spool/paths.ts";
@@ -101,9 +103,15 @@ export async function listCommand(
 }
 
 /** Runs `queue retry`: puts failed instances back. */
-export function retryCommand(config: Config, selection: Selection, json: boolean): ExitCode {
+export async function retryCommand(
+  config: Config,
+  selection: Selection,
+  json: boolean,
+): Promise<ExitCode> {
   const items = selectItems(config, { ...selection, state: "failed" });
-  for (const item of items) retryItem(realFileSystem, config.spoolDir, item);
+  for (const item of items) {
+    await patiently(() => retryItem(realFileSystem, config.spoolDir, item), systemClock.after);
+  }
   if (json) printJson({ putBack: items.length });
   else printLine(`${items.length} put back; a running forwarder takes them within a second.`);
   return items.length === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
@@ -134,7 +142,7 @@ export async function removeCommand(
     ledger.append({ event: "removed", id, to: destination, by: "person" });
   }
   await ledger.close();
-  const left = removeItems(config, items);
+  const left = await removeItems(config, items);
   const removed = items.length - left;
   if (options.json) printJson({ removed });
   else printLine(`${removed} removed.`);
@@ -145,14 +153,14 @@ export async function removeCommand(
 const PASSES = 3;
 
 /** Removes items, each whatever becomes of the others; returns how many are still there. */
-function removeItems(config: Config, items: readonly QueueItem[]): number {
+async function removeItems(config: Config, items: readonly QueueItem[]): Promise<number> {
   const keyOf = ({ id, destination }: QueueItem) => `${id} ${destination}`;
   const wanted = new Set(items.map(keyOf));
   let left = items;
   for (let pass = 1; left.length > 0; pass++) {
     for (const item of left) {
       try {
-        removeItem(realFileSystem, item);
+        await patiently(() => removeItem(realFileSystem, item), systemClock.after);
       } catch (error) {
         // Delivered or moved meanwhile: the next listing says which.
         if (pass < PASSES || error instanceof Deno.errors.NotFound) continue;

@@ -100,9 +100,10 @@ export function uninstallCommand(signal: AbortSignal): Promise<ExitCode> {
 }
 
 /** `service start`, and the second half of `restart`. */
-export async function startCommand(file: string, signal: AbortSignal): Promise<ExitCode> {
-  const { settings } = await settingsOf(file);
-  return await serviceCommand(undefined, async (manager) => {
+export function startCommand(signal: AbortSignal): Promise<ExitCode> {
+  return serviceCommand(undefined, async (manager) => {
+    const { config } = await manager.state();
+    const settings = config === undefined ? null : (await settingsOf(config)).settings;
     const before = await logLength(settings);
     try {
       await manager.start(signal);
@@ -126,16 +127,16 @@ export function stopCommand(signal: AbortSignal): Promise<ExitCode> {
 }
 
 /** `service restart`. */
-export async function restartCommand(file: string, signal: AbortSignal): Promise<ExitCode> {
+export async function restartCommand(signal: AbortSignal): Promise<ExitCode> {
   const stopped = await stopCommand(signal);
-  return stopped === ExitCode.Ok ? await startCommand(file, signal) : stopped;
+  return stopped === ExitCode.Ok ? await startCommand(signal) : stopped;
 }
 
 /** `service status`. Exit code 1 where it does not run. */
-export function stateCommand(file: string, json: boolean): Promise<ExitCode> {
+export function stateCommand(json: boolean): Promise<ExitCode> {
   return serviceCommand(undefined, async (manager) => {
     const state = await manager.state();
-    const listening = await listens(file);
+    const listening = state.config === undefined ? null : await listens(state.config);
     if (json) printJson({ ...state, listening });
     else printState(manager.kind, state, listening);
     return state.state === "running" ? ExitCode.Ok : ExitCode.Failed;
@@ -153,6 +154,7 @@ function printState(kind: string, state: ServiceState, listening: number | null)
   printLine(`Service    ${state.state}${ended}`);
   printLine(`Starts     ${state.startType || "unknown"}`);
   printLine(`Account    ${state.account || "root"}`);
+  printLine(`Settings   ${state.config ?? "unknown"}`);
   printLine(`Listening  ${listening === null ? "no" : `yes, port ${listening}`}`);
 }
 
@@ -188,7 +190,8 @@ function wrapperLog({ logDir }: ServiceSettings): string {
   return join(logDir, "service.log");
 }
 
-async function logLength(settings: ServiceSettings): Promise<number> {
+async function logLength(settings: ServiceSettings | null): Promise<number> {
+  if (settings === null) return 0;
   try {
     return (await Deno.stat(wrapperLog(settings))).size;
   } catch {
@@ -197,7 +200,8 @@ async function logLength(settings: ServiceSettings): Promise<number> {
 }
 
 /** What the program said before it ended, as its wrapper kept it; empty where there is nothing to be had. */
-async function reasonSince(settings: ServiceSettings, before: number): Promise<string> {
+async function reasonSince(settings: ServiceSettings | null, before: number): Promise<string> {
+  if (settings === null) return "";
   try {
     const bytes = await Deno.readFile(wrapperLog(settings));
     const text = new TextDecoder().decode(

@@ -33,10 +33,10 @@ const START_TYPES: readonly StartType[] = ["auto", "delayed", "demand"];
 export function addService(service: Command, around: Around): void {
   const { configFile, finish, untilStopped, withConfig } = around;
   const sub = (name: string, description: string) =>
-    withConfig(service.command(name).description(description).exitOverride())
+    service.command(name).description(description).exitOverride()
       .helpOption("-h, --help", "show this help");
 
-  sub("install", "register the service, or bring it up to date; starts nothing")
+  withConfig(sub("install", "register the service, or bring it up to date; starts nothing"))
     .option("--start <type>", "auto, delayed (the default) or demand", startType)
     .option("--account <name>", "the account it runs as (default: one of its own)")
     .option("--user-unit <file>", "write a unit for systemctl --user there instead; - prints it")
@@ -60,23 +60,23 @@ export function addService(service: Command, around: Around): void {
   sub("uninstall", "stop the service and remove it; all data stays")
     .action(() => untilStopped(async (signal) => finish(await uninstallCommand(signal))));
 
-  sub("start", "start the service and wait until it runs").action((options: Common) =>
-    untilStopped(async (signal) => finish(await startCommand(await configFile(options), signal)))
+  sub("start", "start the service and wait until it runs").action(() =>
+    untilStopped(async (signal) => finish(await startCommand(signal)))
   );
 
   sub("stop", "stop the service and wait until it has").action(() =>
     untilStopped(async (signal) => finish(await stopCommand(signal)))
   );
 
-  sub("restart", "stop the service and start it again").action((options: Common) =>
-    untilStopped(async (signal) => finish(await restartCommand(await configFile(options), signal)))
+  sub("restart", "stop the service and start it again").action(() =>
+    untilStopped(async (signal) => finish(await restartCommand(signal)))
   );
 
   sub("status", "show whether the service runs, how it starts and as whom")
     .option("--json", "as JSON")
     .addHelpText("after", "\nThe exit code is 0 where it runs.")
-    .action(async (options: Common & { json?: boolean }) => {
-      finish(await stateCommand(await configFile(options), options.json ?? false));
+    .action(async (options: { json?: boolean }) => {
+      finish(await stateCommand(options.json ?? false));
     });
 }
 

@@ -9,10 +9,10 @@ import { resolve } from "node:path";
 import { decideColours } from "../setup/colours.ts";
 import type { SetupFlags } from "../setup/flags.ts";
 import { setUpByFlags } from "../setup/scripted.ts";
-import type { ServiceControl } from "../setup/service_control.ts";
 import { SettingsFileError } from "../setup/settings_file.ts";
-import { existingConfigFile } from "./config_file.ts";
+import { configFileToMake, existingConfigFile } from "./config_file.ts";
 import { echoCommand } from "./echo.ts";
+import { serviceControl } from "./service_control.ts";
 import { ExitCode } from "./exit_code.ts";
 import { printLine, warnLine } from "./terminal.ts";
 
@@ -55,9 +55,8 @@ export function withSetupOptions(command: Command): Command {
 export async function setupCommand(
   options: SetupOptions,
   signal: AbortSignal,
-  service?: ServiceControl,
 ): Promise<ExitCode> {
-  const path = resolve(options.config ?? await existingConfigFile() ?? "config.json");
+  const path = resolve(options.config ?? await existingConfigFile() ?? await configFileToMake());
   try {
     if (options.defaults === true) return await byFlags(path, options, signal);
     if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {
@@ -68,6 +67,7 @@ export async function setupCommand(
     }
     decideColours(!Deno.noColor);
     const { runWizard } = await import("../setup/wizard.ts");
+    const service = serviceControl(path);
     const end = await runWizard({
       path,
       flags: options,

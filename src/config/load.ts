@@ -87,6 +87,8 @@ export interface Config {
   };
   /** Bytes. */
   readonly minimumFreeSpace: number;
+  /** Whether a spool on FAT or a network folder is used all the same. */
+  readonly allowUnsafeSpoolVolume: boolean;
   readonly forwardImmediately: boolean;
   readonly studyQuietMs: number;
   readonly logLevel: LogLevel;
@@ -205,6 +207,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
       stopMs: milliseconds(raw.timeouts.stop),
     },
     minimumFreeSpace: bytesOf(raw.minimum_free_space),
+    allowUnsafeSpoolVolume: raw.allow_unsafe_spool_volume,
     forwardImmediately: raw.forward_immediately,
     studyQuietMs: milliseconds(raw.study_quiet_seconds),
     logLevel: raw.log_level,

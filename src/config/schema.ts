@@ -220,6 +220,9 @@ export const configSchema = section({
     "Tries for an instance a destination refuses; an unreachable destination costs none.",
   ),
   spool_dir: folder().default("./spool").describe("Folder of the instances still to deliver."),
+  allow_unsafe_spool_volume: flag().default(false).describe(
+    "Use spool_dir even on FAT or a network folder, where a crash can take images.",
+  ),
   destinations: list(destination, "destinations").default([]).describe("Where instances go."),
   routes: list(route, "routes").default([]).describe(
     "What goes where: the first route that matches counts; no routes = everything everywhere.",

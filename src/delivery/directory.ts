@@ -19,6 +19,7 @@ import {
   syncAbove,
   systemErrorCode,
 } from "../spool/file_system.ts";
+import { isHeld } from "../spool/held.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { openForDelivery } from "./open_entry.ts";
@@ -54,6 +55,8 @@ export class DirectoryDestination implements Destination, Session {
   readonly #tellPaths: boolean;
   /** Folders whose names this process has seen to the disk, with those of all above them. */
   readonly #durable = new Set<string>();
+  /** Copies whose bytes this process has seen to the disk, and that could not be given their names yet. */
+  readonly #copied = new Set<string>();
   /** False once the file system has shown that it links nothing from the spool. */
   #links = true;
 
@@ -99,6 +102,11 @@ export class DirectoryDestination implements Destination, Session {
           break;
         }
         // The folder as a whole takes files: what is in the way is in the way of this instance.
+        if (isHeld(error)) {
+          const reason = `Another program holds its file: ${this.#tell(error)}`;
+          done.push([entry, { kind: "held", reason }]);
+          continue;
+        }
         done.push([entry, {
           kind: "refused",
           reason: `It cannot be written: ${this.#tell(error)}`,
@@ -156,7 +164,7 @@ export class DirectoryDestination implements Destination, Session {
       this.#makeDirectory(dirname(target));
       for (let namesake = 1; namesake <= MOST_NAMESAKES; namesake++) {
         const path = namesake === 1 ? target : target.replace(/\.dcm$/, `~${namesake}.dcm`);
-        if (!this.#files.exists(path) && await this.#putThere(entry, path)) {
+        if (!this.#files.exists(path) && await this.#putThere(entry, instance, path)) {
           toSync.add(dirname(path));
           return namesake === 1
             ? this.#stored(path, "stored", false)
@@ -220,7 +228,7 @@ export class DirectoryDestination implements Destination, Session {
   }
 
   /** False where somebody else took the name meanwhile. */
-  async #putThere(entry: Entry, to: string): Promise<boolean> {
+  async #putThere(entry: Entry, instance: StoredInstance, to: string): Promise<boolean> {
     // Under the name it has now: another destination may have taken it since it was opened.
     const from = entry.path;
     if (this.#links) {
@@ -237,12 +245,20 @@ export class DirectoryDestination implements Destination, Session {
     }
     // A name of its own: another destination, or another forwarder, may be copying to the same place.
     const part = `${to}.${this.name}-${entry.base}.part`;
-    await copyFile(this.#files, from, part);
+    // A scanner looks at each new copy for a while: another one would only be looked at again.
+    if (!this.#copied.has(part) || !await this.#isSame(instance, part)) {
+      this.#copied.delete(part);
+      await copyFile(this.#files, from, part);
+      if (this.#copied.size > MOST_REMEMBERED) this.#copied.clear();
+      this.#copied.add(part);
+    }
     if (this.#files.exists(to)) {
       this.#files.remove(part);
+      this.#copied.delete(part);
       return false;
     }
     this.#files.rename(part, to);
+    this.#copied.delete(part);
     return true;
   }
 
@@ -278,6 +294,8 @@ function concernsAll(error: unknown): boolean {
 
 /** Another volume, or a file system without hard links: reasons that will not pass. */
 function cannotLink(error: unknown): boolean {
+  // On Windows the same error says that access is denied, as by a program that holds the file.
+  if (isHeld(error)) return false;
   if (error instanceof Deno.errors.NotSupported) return true;
   const code = systemErrorCode(error);
   // On Windows: ERROR_NOT_SAME_DEVICE (17), ERROR_INVALID_FUNCTION (1).

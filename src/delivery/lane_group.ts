@@ -26,6 +26,7 @@ import {
   type Receipt,
   type Session,
 } from "./outcome.ts";
+import { tellDelivered, tellGivenUp, tellNotTaken } from "./instance_log.ts";
 import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
 import { deliveredEvent, failedEvent } from "./ledger_events.ts";
 import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
@@ -45,6 +46,9 @@ const LIMIT_MS = 300_000;
 
 /** One more session is opened when so many entries wait for each that runs. */
 const WAITING_PER_SESSION = 4;
+
+/** How long a lane waits for what follows its outcomes, in ms: a disk is faster, unless a file is held. */
+const SETTLING_MS = 1_000;
 
 /** Entries shown to a session being opened. */
 const LOOK_AHEAD = 64;
@@ -123,7 +127,7 @@ export class LaneGroup {
     const cancel = this.#setting.clock.after(within, () => {
       for (const lane of this.#lanes) void lane.session?.abort();
     });
-    await Promise.all(this.#running);
+    while (this.#running.size > 0) await Promise.all(this.#running);
     cancel();
   }
 
@@ -286,10 +290,22 @@ export class LaneGroup {
     } catch (error) {
       failure = error;
     }
-    await Promise.all(settling);
+    await this.#settled(settling);
     // What is to be tried again is due at its time, not when this session is over.
     this.#setTimer(this.#now());
     return { undone: [...left], failure };
+  }
+
+  /** Waits for what is being settled; a file that another program holds is waited for beside the others' work. */
+  async #settled(settling: readonly Promise<void>[]): Promise<void> {
+    const all = Promise.all(settling).then(() => {
+      this.#running.delete(all);
+    });
+    this.#running.add(all);
+    const enough = Promise.withResolvers<void>();
+    const cancel = this.#setting.clock.after(SETTLING_MS, enough.resolve);
+    await Promise.race([all, enough.promise]);
+    cancel();
   }
 
   /** Waits for work with the session open. False when none came in time. */
@@ -343,6 +359,7 @@ export class LaneGroup {
         this.#mayHaveArrived.add(entry);
         await this.#trouble(entry, "interrupted", outcome.reason);
         return;
+      case "held":
       case "refused":
       case "out-of-resources":
       case "protocol-error":
@@ -357,7 +374,7 @@ export class LaneGroup {
           reason: outcome.reason,
           destination: this.name,
         });
-        spool.setAside(entry, outcome.reason);
+        await spool.setAside(entry, outcome.reason);
         this.#over(entry);
         return;
       case "gone":
@@ -410,15 +427,7 @@ export class LaneGroup {
     this.#setHealth(onSuccess(before, this.#destination.sessions, this.#now()));
     // Room for one more session, perhaps.
     if (this.#health !== before) this.#wake();
-    const { deed } = this.#destination;
-    const properties = {
-      destination: this.name,
-      sop: entry.sopInstanceUid,
-      answer,
-      entry: entry.base,
-    };
-    if (warning) log.warn(`${deed}, with a warning`, properties);
-    else log.info(deed, properties);
+    tellDelivered(this.#destination, entry, answer, warning);
   }
 
   /** An instance was not taken: its own count, the destination's health, and what follows. */
@@ -429,7 +438,8 @@ export class LaneGroup {
     const { counts, attempts } = met;
     if (kind === "refused") counts.refused = spool.countTry(entry, this.name);
     const tries = counts[kind];
-    this.#lastAnswer = reason;
+    // What the disk does not give has been no word of the destination's.
+    if (kind !== "held") this.#lastAnswer = reason;
     if (kind === "interrupted") {
       // It may be this one instance that the destination cannot bear: who reads that it is down should know.
       const sop = entry.sopInstanceUid || entry.base;
@@ -437,7 +447,7 @@ export class LaneGroup {
       this.#setHealth(onInterrupted(this.#health, told, now, backOff, random()));
     } else if (kind === "outOfResources") {
       this.#setHealth(onExhausted(this.#health, reason, now, backOff, random()));
-    } else this.#setHealth(onAnswer(this.#health));
+    } else if (kind !== "held") this.#setHealth(onAnswer(this.#health));
     const { retryAttempts } = this.#destination;
     const next = afterTrouble(kind, met, retryAttempts, backOff, random());
     if (!this.#isWanted(entry)) return;
@@ -445,14 +455,7 @@ export class LaneGroup {
       this.#line.delay(entry, now + next.delayMs);
       // While the destination is down, its own lines say so; one for each attempt would say nothing more.
       if (this.#health.state !== "up") return;
-      log.warn("Instance not taken, will be tried again: {reason}", {
-        reason,
-        destination: this.name,
-        sop: entry.sopInstanceUid,
-        entry: entry.base,
-        tries,
-        inSeconds: Math.round(next.delayMs / 1000),
-      });
+      tellNotTaken(this.name, entry, reason, tries, next.delayMs);
       return;
     }
     const when = new Date(now).toISOString();
@@ -460,13 +463,7 @@ export class LaneGroup {
     ledger.append(failedEvent(entry, this.name, { kind: "refused", reason, tries }));
     this.#over(entry);
     this.#failed++;
-    log.error("Instance given up and kept in failed/: {reason}", {
-      reason,
-      destination: this.name,
-      sop: entry.sopInstanceUid,
-      entry: entry.base,
-      tries,
-    });
+    tellGivenUp(this.name, entry, reason, tries);
     this.#setting.changed();
   }
 

@@ -4,6 +4,7 @@
 
 import type { Entry } from "../spool/entry.ts";
 import { systemErrorCode } from "../spool/file_system.ts";
+import { isHeld } from "../spool/held.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, type StoredInstance } from "../spool/stored_instance.ts";
 import { DestinationError, type Outcome } from "./outcome.ts";
@@ -40,5 +41,6 @@ export function unreadable(error: unknown): Outcome {
   const message = error instanceof Error ? error.message : String(error);
   const code = systemErrorCode(error);
   if (code === "EMFILE" || code === "ENFILE") throw new DestinationError("unreachable", message);
+  if (isHeld(error)) return { kind: "held", reason: `Another program holds its file: ${message}` };
   return { kind: "refused", reason: `It cannot be read from the spool: ${message}` };
 }

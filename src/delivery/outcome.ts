@@ -36,6 +36,8 @@ export type Outcome =
   | { readonly kind: "misconfigured"; readonly reason: string }
   /** The stored file does not match its checksum; nothing complete was sent. */
   | { readonly kind: "corrupt"; readonly reason: string }
+  /** Another program holds the stored file, or the one to be written: nothing was attempted, and it will pass. */
+  | { readonly kind: "held"; readonly reason: string }
   /** A person removed the file. */
   | { readonly kind: "gone" }
   /**

@@ -20,10 +20,19 @@ export interface Troubles {
   protocolErrors: number;
   nonAnswers: number;
   interrupted: number;
+  /** The stored file could not be opened: another program held it. It counts for nothing but the wait. */
+  held: number;
 }
 
 export function noTroubles(): Troubles {
-  return { refused: 0, outOfResources: 0, protocolErrors: 0, nonAnswers: 0, interrupted: 0 };
+  return {
+    refused: 0,
+    outOfResources: 0,
+    protocolErrors: 0,
+    nonAnswers: 0,
+    interrupted: 0,
+    held: 0,
+  };
 }
 
 /** Which trouble an outcome of that kind is. */
@@ -32,6 +41,7 @@ export const TROUBLES = {
   "out-of-resources": "outOfResources",
   "protocol-error": "protocolErrors",
   "not-an-answer": "nonAnswers",
+  "held": "held",
 } as const satisfies Record<string, keyof Troubles>;
 
 /** Troubles that may be the destination's: they count against an instance only where others pass, but for the first. */
@@ -93,6 +103,8 @@ function givesUp(
       return count >= MOST_PROTOCOL_ERRORS;
     case "nonAnswers":
       return count >= MOST_NON_ANSWERS;
+    case "held":
+      return false;
     case "interrupted":
       return othersPass && count > Math.max(retryAttempts, LEAST_INTERRUPTIONS);
   }

@@ -10,8 +10,8 @@ import { crc32 } from "node:zlib";
 
 const LONGEST = 64;
 
-/** Names that Windows gives to devices, alone or before a dot. */
-const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(\.|$)/i;
+/** Names that Windows gives to devices, alone or before a dot, with blanks between or not. */
+const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9]) *(\.|$)/i;
 
 /**
  * @param text from the network

@@ -13,6 +13,7 @@
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { type FileSystem, isOutOfRoom, type SpoolFile } from "../spool/file_system.ts";
+import { isHeld } from "../spool/held.ts";
 import { type EventTaker, formatEvent, type LedgerEvent, type Untimed } from "./event.ts";
 import { ledgerFileName, ledgerFiles, parseFileName } from "./files.ts";
 
@@ -306,7 +307,8 @@ export class Ledger implements EventTaker {
       try {
         files.remove(join(directory, name));
       } catch (error) {
-        report(`Cannot remove the ledger's old file ${name}`, error);
+        // What another program holds will be gone the next time, or the time after.
+        if (!isHeld(error)) report(`Cannot remove the ledger's old file ${name}`, error);
       }
     }
   }

@@ -250,7 +250,12 @@ export class DailyFile {
         Deno.readDir(dir),
         (entry) => entry.isFile ? entry.name : "",
       );
-      for (const name of outdated(names, today, retentionDays)) await Deno.remove(join(dir, name));
+      const removals = outdated(names, today, retentionDays).map((name) =>
+        Deno.remove(join(dir, name))
+      );
+      // One that somebody reads keeps none of the others.
+      await Promise.allSettled(removals);
+      await Promise.all(removals);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const text = `Old log files in ${dir} cannot be removed: ${reason}. Tried again tomorrow.`;

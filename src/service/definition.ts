@@ -57,6 +57,8 @@ export interface ServiceState {
   readonly account: string;
   /** Why it is stopped: the program's exit code; undefined where the system knows none. */
   readonly exitCode: number | undefined;
+  /** The configuration that the service is started with; undefined where it cannot be read. */
+  readonly config: string | undefined;
 }
 
 /** Nothing can be done about the service; the message says what was tried, what came back and what to do. */

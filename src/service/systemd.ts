@@ -54,12 +54,14 @@ export class SystemdService implements ServiceManager {
       `--property=${properties.join(",")}`,
     ]);
     if (code !== 0) throw new ServiceError(`Cannot ask systemd for ${UNIT_NAME}: ${text}`);
-    return parseShow(text);
+    const unit = await unitText(this.#path("systemd/system", UNIT_NAME));
+    return { ...parseShow(text), config: configIn(unit) };
   }
 
   async install(definition: ServiceDefinition): Promise<readonly string[]> {
     const unit = this.#path("systemd/system", UNIT_NAME);
-    const account = definition.account ?? await accountIn(unit) ?? LINUX_ACCOUNT;
+    const account = definition.account ?? /^User=(\S+)$/m.exec(await unitText(unit))?.[1] ??
+      LINUX_ACCOUNT;
     const isNew = (await this.state()).state === "absent";
     const done: string[] = [];
     const write = async (path: string, text: string) => {
@@ -126,7 +128,9 @@ export class SystemdService implements ServiceManager {
     const now = await this.state();
     if (now.state !== "running") {
       throw new ServiceError(
-        `The service did not stay up: it is ${now.state}, exit code ${now.exitCode ?? "unknown"}`,
+        `The service did not stay up: it is ${now.state}, exit code ${
+          now.exitCode ?? "unknown"
+        }: journalctl -u ${UNIT_NAME} has its words`,
       );
     }
   }
@@ -152,7 +156,7 @@ export class SystemdService implements ServiceManager {
 }
 
 /** `systemctl show`: one `Name=value` a line. */
-export function parseShow(text: string): ServiceState {
+export function parseShow(text: string): Omit<ServiceState, "config"> {
   const values = new Map(
     text.split("\n").map((line): [string, string] => {
       const at = line.indexOf("=");
@@ -202,14 +206,20 @@ export function tmpfiles(
   ].join("\n");
 }
 
-/** Whom the unit that is there runs as; undefined where there is none. */
-async function accountIn(unit: string): Promise<string | undefined> {
+/** The unit that is there; empty where there is none. */
+async function unitText(path: string): Promise<string> {
   try {
-    return /^User=(\S+)$/m.exec(await Deno.readTextFile(unit))?.[1];
+    return await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new ServiceError(`Cannot read ${unit}: ${reason(error)}`, { cause: error });
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw new ServiceError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
   }
+}
+
+/** The configuration that a unit of ours starts the program with. */
+function configIn(unit: string): string | undefined {
+  const quoted = /^ExecStart=.* --config "((?:[^"\\]|\\.)*)"/m.exec(unit)?.[1];
+  return quoted?.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
 }
 
 function reason(error: unknown): string {

@@ -7,8 +7,10 @@ import { ServiceError, type ServiceState } from "./definition.ts";
 /** How often the state is asked for, in ms. */
 const LOOK_MS = 200;
 
+type Seen = Pick<ServiceState, "state" | "exitCode">;
+
 export interface Waiting {
-  readonly look: () => Promise<ServiceState>;
+  readonly look: () => Promise<Seen>;
   /** Resolves after so many ms, or rejects when the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
@@ -24,7 +26,7 @@ export async function waitForState(
   { look, pause, signal }: Waiting,
   wanted: readonly ServiceState["state"][],
   limitMs: number,
-): Promise<ServiceState> {
+): Promise<Seen> {
   for (let waited = 0;; waited += LOOK_MS) {
     const now = await look();
     if (wanted.includes(now.state)) return now;

@@ -16,6 +16,8 @@ import { parseConfig, parseQuery, ScError, scErrorOf } from "./sc_output.ts";
 import type { RunTool } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
 import {
+  ASK_ARGUMENTS,
+  configIn,
   installPlan,
   nssmBeside,
   STARTED_MS,
@@ -64,16 +66,13 @@ export class WindowsService implements ServiceManager {
   }
 
   async state(): Promise<ServiceState> {
-    const query = await this.#sc(["query", SERVICE_NAME], [ScError.NotInstalled]);
-    if (query.error === ScError.NotInstalled) {
-      return { state: "absent", startType: "", account: "", exitCode: undefined };
-    }
-    const state = parseQuery(query.text);
-    if (state === undefined) {
-      throw new ServiceError(`sc query ${SERVICE_NAME} gave no state: ${query.text}`);
+    const seen = await this.#query();
+    if (seen.state === "absent") {
+      return { ...seen, startType: "", account: "", config: undefined };
     }
     const config = await this.#sc(["qc", SERVICE_NAME], []);
-    return { ...state, ...parseConfig(config.text) };
+    const { text } = await this.#options.run("reg.exe", ASK_ARGUMENTS);
+    return { ...seen, ...parseConfig(config.text), config: configIn(text) };
   }
 
   async install(definition: ServiceDefinition): Promise<readonly string[]> {
@@ -111,7 +110,7 @@ export class WindowsService implements ServiceManager {
     if (now.state === "running" && error !== ScError.AlreadyRunning) {
       // A program that ends at once is RUNNING for an instant before the service is STOPPED.
       await this.#options.pause(SETTLED_MS, signal);
-      now = await this.state();
+      now = await this.#query();
     }
     if (now.state === "running") return;
     throw new ServiceError(
@@ -133,8 +132,16 @@ export class WindowsService implements ServiceManager {
     await waitForState(waiting, ["stopped"], STOP_LIMIT_MS);
   }
 
+  async #query(): Promise<Pick<ServiceState, "state" | "exitCode">> {
+    const query = await this.#sc(["query", SERVICE_NAME], [ScError.NotInstalled]);
+    if (query.error === ScError.NotInstalled) return { state: "absent", exitCode: undefined };
+    const state = parseQuery(query.text);
+    if (state !== undefined) return state;
+    throw new ServiceError(`sc query ${SERVICE_NAME} gave no state: ${query.text}`);
+  }
+
   #waiting(signal: AbortSignal): Waiting {
-    return { look: () => this.state(), pause: this.#options.pause, signal };
+    return { look: () => this.#query(), pause: this.#options.pause, signal };
   }
 
   async #do({ purpose, tool, args, alsoGood = [] }: ToolCall): Promise<void> {

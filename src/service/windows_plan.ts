@@ -71,6 +71,19 @@ export function programArguments(config: string): string {
   return `--config "${config}" --as-service`;
 }
 
+/** Asks the registry what the program is started with. */
+export const ASK_ARGUMENTS: readonly string[] = [
+  "query",
+  `${KEY}\\Parameters`,
+  "/v",
+  "AppParameters",
+];
+
+/** The configuration's path, out of the answer to ASK_ARGUMENTS. */
+export function configIn(answer: string): string | undefined {
+  return /AppParameters\s+REG_\w+\s+.*--config "([^"]+)"/.exec(answer)?.[1];
+}
+
 /** All calls that make the service what it should be, in order. `found` is null where there is none yet. */
 export function installPlan(definition: ServiceDefinition, found: Registered | null): ToolCall[] {
   const account = definition.account ?? found?.account ?? OWN_ACCOUNT;

@@ -35,13 +35,22 @@ export function formatBase(identity: EntryIdentity): string {
   }-${hex8(identity.crc32)}`;
 }
 
-/** The whole name. */
+/** Longest name that file systems take, in characters. */
+const LONGEST_NAME = 255;
+
+/**
+ * The whole name. Where a dozen destinations leave no room for all their tries, the last ones' are not in it: a start then
+ * counts them anew, which costs a few tries more.
+ */
 export function formatName(base: string, waiting: readonly Waiting[]): string {
-  let name = base;
+  let name = "";
+  let length = waiting.reduce((sum, one) => sum + one.destination.length + 1, base.length + 4);
   for (const { destination, tries } of waiting) {
-    name += tries === 0 ? `.${destination}` : `.${destination}~${tries}`;
+    const told = tries === 0 || length + `~${tries}`.length > LONGEST_NAME ? "" : `~${tries}`;
+    name += `.${destination}${told}`;
+    length += told.length;
   }
-  return `${name}.dcm`;
+  return `${base}${name}.dcm`;
 }
 
 /** Reads a name; undefined where it is not one of the spool's. */

@@ -11,6 +11,7 @@ import { readCommitRecord } from "./commit_record.ts";
 import { formatBase, formatName, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
+import { isHeld } from "./held.ts";
 import { isSlotName, listQueue, queuedNames } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
 
@@ -162,5 +163,10 @@ export function removeItem(files: FileSystem, item: QueueItem): void {
 }
 
 function removeIfThere(files: FileSystem, path: string): void {
-  if (files.exists(path)) files.remove(path);
+  try {
+    if (files.exists(path)) files.remove(path);
+  } catch (error) {
+    // A reason without its instance says nothing any more; a start removes it.
+    if (!isHeld(error)) throw error;
+  }
 }

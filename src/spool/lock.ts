@@ -4,6 +4,8 @@
  * Owns the open LOCK file. The system releases the lock when the process ends, however it ends, so a crash leaves none.
  */
 
+import { systemClock } from "../clock.ts";
+import { patiently } from "./held.ts";
 import { spoolPaths } from "./paths.ts";
 import { SpoolError } from "./version.ts";
 
@@ -22,7 +24,10 @@ export async function lockSpool(directory: string): Promise<SpoolLock> {
   let file: Deno.FsFile;
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    file = Deno.openSync(lock, { create: true, read: true, write: true, mode: 0o600 });
+    file = await patiently(
+      () => Deno.openSync(lock, { create: true, read: true, write: true, mode: 0o600 }),
+      systemClock.after,
+    );
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new SpoolError(`The spool ${directory} cannot be made or written: ${message}`, {

@@ -2,7 +2,8 @@
  * Instances that come back into the queue: put back by a person by way of `retry/`, or by a configuration that has their
  * destination again.
  *
- * One file that cannot be read or moved is reported and found again next time; it holds up none of the others.
+ * One file that cannot be read or moved is reported, but where another program merely holds it, and found again next time;
+ * it holds up none of the others.
  */
 
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import type { Entry } from "./entry.ts";
 import { bucketOf, type EntryIdentity, parseName } from "./entry_name.ts";
 import { listFailed } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
+import { isHeld } from "./held.ts";
 import type { Committed } from "./incoming.ts";
 import type { spoolPaths } from "./paths.ts";
 import type { StoredInstance } from "./stored_instance.ts";
@@ -21,7 +23,10 @@ export interface PutBackHost {
   readonly report: (message: string, error?: unknown) => void;
   /** Undefined where the file is damaged and has been set aside. */
   open(path: string, base: string): StoredInstance | undefined;
+  /** Moves it, once: where that fails, the entry's path says so. */
   enqueue(committed: Committed, destinations: readonly string[]): Entry;
+  /** Something could not be moved now. */
+  heldBack(): void;
   remove(path: string): void;
 }
 
@@ -54,7 +59,7 @@ export async function adoptRetries(
       entry.failedFor = failedFor;
       adopted.push(entry);
     } catch (error) {
-      host.report(`Cannot put ${path} back into the queue`, error);
+      if (!isHeld(error)) host.report(`Cannot put ${path} back into the queue`, error);
     }
   }
   return adopted;
@@ -69,12 +74,16 @@ export function restoreConfigured(host: PutBackHost, configured: ReadonlySet<str
       if (failed.reason()?.kind !== "not-configured") continue;
       const committed = asCommitted(failed.base, failed.identity, failed.path);
       const entry = host.enqueue(committed, [failed.destination]);
-      if (entry.path === failed.path) continue;
+      if (entry.path === failed.path) {
+        host.heldBack();
+        continue;
+      }
       entry.failedFor = [failed.destination];
       restored.push(entry);
       host.remove(failed.path.replace(/\.dcm$/, ".json"));
     } catch (error) {
-      host.report(`Cannot put ${failed.path} back into the queue`, error);
+      if (isHeld(error)) host.heldBack();
+      else host.report(`Cannot put ${failed.path} back into the queue`, error);
     }
   }
   return restored;

@@ -14,9 +14,11 @@
  */
 
 import { join } from "node:path";
+import { type Clock, systemClock } from "../clock.ts";
 import type { FileMeta } from "../dicom/part10.ts";
+import { moveToCorrupt, noteReason } from "./corrupt.ts";
 import { Entry } from "./entry.ts";
-import { bucketOf, formatBase, formatName, parseName, sequenceOf } from "./entry_name.ts";
+import { bucketOf, formatBase, sequenceOf } from "./entry_name.ts";
 import { type FailureReason, formatReason, orphanedReasons } from "./failed.ts";
 import {
   type FileSystem,
@@ -33,8 +35,10 @@ import {
   type IncomingOwner,
   WRITE_BUFFER_LENGTH,
 } from "./incoming.ts";
+import { isHeld, patiently } from "./held.ts";
 import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
+import { QueueFiles } from "./queue_files.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
 import { examineSlot, highestAside, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
@@ -49,6 +53,8 @@ export interface SpoolOptions {
   readonly files: FileSystem;
   /** ms since 1970 */
   readonly now: () => number;
+  /** Waits between tries on a file that another program holds; the system's own by default. */
+  readonly after?: Clock["after"];
   /** Bytes that must stay free for new instances to be taken. */
   readonly minimumFreeSpace: number;
   /** Something a person should know of: unknown files, failed renames. */
@@ -67,10 +73,12 @@ export class Spool implements IncomingOwner {
   /** Why nothing new is taken, where a sync failed. */
   #broken: string | undefined;
   #buffers: Uint8Array[] = [];
-  /** Files to remove that could not be removed so far: delivered, or never committed. */
-  readonly #leftovers = new Set<string>();
-  /** Removals under way. */
-  readonly #removals = new Set<Promise<void>>();
+  readonly #after: Clock["after"];
+  readonly #queueFiles: QueueFiles;
+  /** Committed, perhaps, and not to be read when the spool was recovered: another program held them. */
+  readonly #unread = new Set<string>();
+  /** Whether something in `failed/` could not come back with its destination, for the same reason. */
+  #heldBack = false;
 
   private constructor(options: SpoolOptions) {
     this.#options = options;
@@ -78,6 +86,13 @@ export class Spool implements IncomingOwner {
     this.#paths = spoolPaths(options.directory);
     this.#freeSpace = new FreeSpace(options.files, options.directory, options.now);
     this.#slots = new Slots(options.files, this.#paths.incoming, options.now());
+    this.#after = options.after ?? systemClock.after;
+    this.#queueFiles = new QueueFiles(
+      options.files,
+      this.#paths.queue,
+      this.#after,
+      options.report,
+    );
   }
 
   /**
@@ -91,9 +106,12 @@ export class Spool implements IncomingOwner {
     const spool = new Spool(options);
     try {
       files.makeDirectory(directory);
-      const hasVersion = checkVersion(files, directory, spool.#paths.version);
+      const hasVersion = await patiently(
+        () => checkVersion(files, directory, spool.#paths.version),
+        spool.#after,
+      );
       await spool.#probeAtStart();
-      await makeSpool(files, directory, hasVersion);
+      await patiently(() => makeSpool(files, directory, hasVersion), spool.#after);
     } catch (error) {
       throw unusable(directory, error);
     }
@@ -121,7 +139,9 @@ export class Spool implements IncomingOwner {
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry[]> {
     this.#saw(highestAside(this.#files, this.#paths));
-    for (const path of orphanedReasons(this.#files, this.#paths.failed)) this.#remove(path);
+    for (const path of orphanedReasons(this.#files, this.#paths.failed)) {
+      this.#queueFiles.remove(path);
+    }
     const entries: Entry[] = [];
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);
@@ -136,13 +156,11 @@ export class Spool implements IncomingOwner {
         continue;
       }
       this.#slots.sawName(name);
-      try {
-        const entry = await this.#recoverSlot(path, routeStored);
-        if (entry !== undefined) entries.push(entry);
-      } catch (error) {
-        this.#options.report(`Cannot read ${path}; it is left where it is`, error);
-      }
+      this.#unread.add(path);
     }
+    await patiently(() => this.#readSlots(routeStored, entries), this.#after).catch((error) =>
+      this.#options.report(`Cannot read all of ${this.#paths.incoming} yet`, error)
+    );
     entries.sort((a, b) => a.receivedMs - b.receivedMs || (a.base < b.base ? -1 : 1));
     try {
       await this.#slots.fill();
@@ -152,13 +170,46 @@ export class Spool implements IncomingOwner {
     return entries;
   }
 
+  /** Takes what the slots hold. Throws where some of them are held by another program; those stay in `#unread`. */
+  async #readSlots(
+    routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
+    entries: Entry[],
+  ): Promise<void> {
+    let held: unknown;
+    for (const path of [...this.#unread]) {
+      try {
+        const entry = await this.#recoverSlot(path, routeStored);
+        this.#unread.delete(path);
+        if (entry !== undefined) entries.push(entry);
+      } catch (error) {
+        if (isHeld(error)) {
+          held = error;
+          continue;
+        }
+        this.#unread.delete(path);
+        this.#options.report(`Cannot read ${path}; it is left where it is`, error);
+      }
+    }
+    if (held !== undefined) throw held;
+  }
+
+  /** What `recover` could not read yet, as far as it can be read now: returns the new entries. */
+  async recoverLate(
+    routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
+  ): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    // What is still held has been told when the spool was recovered.
+    await this.#readSlots(routeStored, entries).catch(() => {});
+    return entries;
+  }
+
   async #recoverSlot(
     path: string,
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry | undefined> {
     const slot = await examineSlot(this.#files, path);
     if (slot.state === "uncommitted") {
-      this.#remove(path);
+      this.#queueFiles.remove(path);
       return undefined;
     }
     this.#saw(slot.record.sequence);
@@ -219,23 +270,12 @@ export class Spool implements IncomingOwner {
   }
 
   /**
-   * Puts a committed instance into the queue. A rename that fails leaves it where it is, found there by delivery and by
-   * the next start.
+   * Puts a committed instance into the queue. A rename that fails leaves it where it is for now, found there by delivery
+   * and by the next start.
    */
   enqueue(committed: Committed, destinations: readonly string[]): Entry {
-    const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
-    const target = join(
-      this.#paths.queue,
-      committed.bucket,
-      formatName(committed.base, waiting),
-    );
-    const entry = new Entry(
-      committed.base,
-      committed.receivedMs,
-      waiting,
-      committed.path,
-    );
-    this.#move(entry, target);
+    const entry = asEntry(committed, destinations);
+    this.#queueFiles.rename(entry);
     return entry;
   }
 
@@ -253,32 +293,14 @@ export class Spool implements IncomingOwner {
         return instance;
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;
-        if (!this.#findAgain(entry)) return undefined;
+        if (!this.#queueFiles.findAgain(entry)) return undefined;
       }
     }
   }
 
-  /** The directory is the truth: looks for the entry under another name, as the queue command leaves it. */
-  #findAgain(entry: Entry): boolean {
-    const directory = join(this.#paths.queue, entry.base.slice(-17, -15));
-    for (const name of this.#files.list(directory)) {
-      if (!name.startsWith(entry.base)) continue;
-      const parsed = parseName(name);
-      if (parsed?.base !== entry.base) continue;
-      // The same instance may be there a second time, for a destination it was put back for.
-      if (!parsed.waiting.every((one) => entry.waitsFor(one.destination))) continue;
-      entry.path = join(directory, name);
-      entry.waiting = parsed.waiting;
-      return true;
-    }
-    entry.queued = false;
-    entry.waiting = [];
-    return false;
-  }
-
   /** One destination has it. The last one ends the entry. */
   delivered(entry: Entry, destination: string): void {
-    this.#drop(entry, destination);
+    this.#queueFiles.drop(entry, destination);
   }
 
   /** One more refusal, remembered in the name. */
@@ -286,11 +308,16 @@ export class Spool implements IncomingOwner {
     const waiting = entry.waiting.find((one) => one.destination === destination);
     if (waiting === undefined) return 0;
     waiting.tries++;
-    if (!this.#moveToName(entry)) this.#findAgain(entry);
+    if (!this.#queueFiles.rename(entry)) this.#queueFiles.findAgain(entry);
     return waiting.tries;
   }
 
-  /** Gives up for one destination: the instance waits in `failed/` until a person puts it back. */
+  /**
+   * Gives up for one destination: the instance waits in `failed/` until a person puts it back. Where another program holds
+   * the file, this takes up to ten seconds.
+   *
+   * @throws what the file system throws; the entry waits as before then
+   */
   async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
     const directory = join(this.#paths.failed, destination);
     const target = join(directory, `${entry.base}.dcm`);
@@ -300,45 +327,55 @@ export class Spool implements IncomingOwner {
     // A person may have taken this destination out of the name: what waits for another one is not to be moved for it.
     if (!entry.waitsFor(destination)) return;
     try {
-      replaceTextFile(this.#files, join(directory, `${entry.base}.json`), formatReason(reason));
+      const why = join(directory, `${entry.base}.json`);
+      await patiently(
+        () => replaceTextFile(this.#files, why, formatReason(reason)),
+        this.#after,
+      );
     } catch (error) {
       // The reason is for people; without room for it the instance itself still has to be kept apart.
       this.#options.report(`Cannot write the reason beside ${target}`, error);
     }
-    if (entry.waiting.length === 1) {
-      renameAway(this.#files, entry.path, target);
-      entry.path = target;
-      entry.waiting = [];
-      entry.queued = false;
-      return;
-    }
-    // Two names change here: the new one must be on the disk before the old one says less.
-    await secondName(this.#files, entry.path, target, directory);
-    this.#drop(entry, destination);
+    await patiently(async () => {
+      // It may have been asked for before the wait, and be another one's now.
+      if (!entry.waitsFor(destination)) return;
+      if (entry.waiting.length === 1) {
+        renameAway(this.#files, entry.path, target);
+        entry.path = target;
+        entry.waiting = [];
+        entry.queued = false;
+        return;
+      }
+      // Two names change here: the new one must be on the disk before the old one says less.
+      await secondName(this.#files, entry.path, target, directory);
+      this.#queueFiles.drop(entry, destination);
+    }, this.#after);
   }
 
-  /** Sets a damaged file aside. It is never sent and never deleted. */
-  setAside(entry: Entry, reason: string): void {
-    entry.path = this.#setFileAside(entry.path, entry.base, reason);
-    entry.queued = false;
-    entry.waiting = [];
+  /**
+   * Sets a damaged file aside. It is never sent and never deleted. Where another program holds it, this takes up to ten
+   * seconds.
+   *
+   * @throws what the file system throws; the entry waits as before then
+   */
+  async setAside(entry: Entry, reason: string): Promise<void> {
+    await patiently(() => {
+      if (!entry.queued) return;
+      entry.path = this.#setFileAside(entry.path, entry.base, reason);
+      entry.queued = false;
+      entry.waiting = [];
+    }, this.#after);
   }
 
   #setFileAside(path: string, base: string, reason: string, tell = false): string {
-    const { corrupt } = this.#paths;
-    let name = base;
-    // One of that name may lie there from another destination's folder: neither takes the other's place.
-    for (let n = 2; this.#files.exists(join(corrupt, `${name}.dcm`)); n++) name = `${base}.${n}`;
-    const target = join(corrupt, `${name}.dcm`);
-    this.#files.rename(path, target);
-    this.#options.damaged?.(base, reason);
-    if (tell) this.#options.report(`${reason}: set aside as ${target}`);
-    const when = new Date(this.#options.now()).toISOString();
+    const { now, report, damaged } = this.#options;
+    const target = moveToCorrupt(this.#files, this.#paths.corrupt, path, base);
+    damaged?.(base, reason);
+    if (tell) report(`${reason}: set aside as ${target}`);
     try {
-      const note = JSON.stringify({ reason, when }, null, 2);
-      replaceTextFile(this.#files, join(corrupt, `${name}.json`), `${note}\n`);
+      noteReason(this.#files, target, reason, now());
     } catch (error) {
-      this.#options.report(`Cannot write the reason beside ${target}`, error);
+      report(`Cannot write the reason beside ${target}`, error);
     }
     return target;
   }
@@ -358,7 +395,13 @@ export class Spool implements IncomingOwner {
 
   /** Puts failed instances back for destinations that are configured (again): returns the new entries. */
   restoreConfigured(configured: ReadonlySet<string>): Entry[] {
+    this.#heldBack = false;
     return restoreConfigured(this.#putBack(), configured);
+  }
+
+  /** The same for those that could not be moved when it was done last. */
+  restoreHeldBack(configured: ReadonlySet<string>): Entry[] {
+    return this.#heldBack ? this.restoreConfigured(configured) : [];
   }
 
   #putBack(): PutBackHost {
@@ -367,17 +410,19 @@ export class Spool implements IncomingOwner {
       paths: this.#paths,
       report: this.#options.report,
       open: (path, base) => this.#openOrSetAside(path, base),
-      enqueue: (committed, destinations) => this.enqueue(committed, destinations),
-      remove: (path) => this.#remove(path),
+      enqueue: (committed, destinations) => {
+        const entry = asEntry(committed, destinations);
+        this.#queueFiles.renameOnce(entry);
+        return entry;
+      },
+      heldBack: () => this.#heldBack = true,
+      remove: (path) => this.#queueFiles.remove(path),
     };
   }
 
-  /** Housekeeping: removes leftovers, and asks a broken disk whether it works again. */
+  /** Housekeeping: tries again what could not be renamed or removed, and asks a broken disk whether it works again. */
   async maintain(): Promise<void> {
-    for (const path of [...this.#leftovers]) {
-      this.#leftovers.delete(path);
-      this.#remove(path);
-    }
+    await this.#queueFiles.maintain();
     if (this.#broken === undefined) return;
     try {
       await this.#probe();
@@ -388,14 +433,14 @@ export class Spool implements IncomingOwner {
     }
   }
 
-  /** Resolves when everything delivered so far has left the disk. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#removals);
+  /** Resolves when everything delivered so far has left the disk, or cannot now. */
+  settled(): Promise<void> {
+    return this.#queueFiles.settled();
   }
 
   /** Removes the slots that were not used, and what was delivered. The lock is the caller's. */
   async close(): Promise<void> {
-    await this.settled();
+    await this.#queueFiles.close();
     await this.#slots.clear();
   }
 
@@ -422,76 +467,28 @@ export class Spool implements IncomingOwner {
   }
 
   discardFile(path: string): void {
-    this.#remove(path);
-  }
-
-  #drop(entry: Entry, destination: string): void {
-    for (let attempt = 0; entry.queued && attempt < 2; attempt++) {
-      const before = entry.waiting;
-      const left = before.filter((one) => one.destination !== destination);
-      if (left.length === before.length) return;
-      entry.waiting = left;
-      if (left.length === 0) {
-        entry.queued = false;
-        this.#removeLater(entry.path);
-        return;
-      }
-      if (this.#moveToName(entry)) return;
-      // A person took another destination out of the name meanwhile: once more with what it says now.
-      entry.waiting = before;
-      this.#findAgain(entry);
-    }
-  }
-
-  #moveToName(entry: Entry): boolean {
-    const bucket = entry.base.slice(-17, -15);
-    return this.#move(
-      entry,
-      join(this.#paths.queue, bucket, formatName(entry.base, entry.waiting)),
-    );
-  }
-
-  /** False where the file is not there any more under the name known. */
-  #move(entry: Entry, target: string): boolean {
-    if (entry.path === target) return true;
-    try {
-      renameAway(this.#files, entry.path, target);
-      entry.path = target;
-    } catch (error) {
-      // Where the file is there, it is the target's folder that somebody took away.
-      if (error instanceof Deno.errors.NotFound && !this.#files.exists(entry.path)) return false;
-      // The entry stays under its old name, which says at worst that more is to do than is.
-      this.#options.report(`Cannot rename ${entry.path} to ${target}`, error);
-    }
-    return true;
+    this.#queueFiles.remove(path);
   }
 
   /** Proves that the disk keeps what it is given. */
   async #probe(): Promise<void> {
     try {
-      await probeDisk(this.#files, this.#paths.probe, this.#options.now());
+      await patiently(
+        () => probeDisk(this.#files, this.#paths.probe, this.#options.now()),
+        this.#after,
+      );
     } catch (error) {
       throw unusable(this.#options.directory, error);
     }
   }
+}
 
-  #removeLater(path: string): void {
-    const removal = this.#files.removeLater(path).catch((error) => this.#keepLeftover(path, error))
-      .finally(() => this.#removals.delete(removal));
-    this.#removals.add(removal);
-  }
-
-  #keepLeftover(path: string, error: unknown): void {
-    if (error instanceof Deno.errors.NotFound) return;
-    this.#options.report(`Cannot remove ${path}, will try again`, error);
-    this.#leftovers.add(path);
-  }
-
-  #remove(path: string): void {
-    try {
-      this.#files.remove(path);
-    } catch (error) {
-      this.#keepLeftover(path, error);
-    }
-  }
+function asEntry(committed: Committed, destinations: readonly string[]): Entry {
+  const { base, receivedMs, path } = committed;
+  return new Entry(
+    base,
+    receivedMs,
+    destinations.map((destination) => ({ destination, tries: 0 })),
+    path,
+  );
 }

@@ -101,6 +101,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       stopMs: 20_000,
     },
     minimumFreeSpace: 1_000_000_000,
+    allowUnsafeSpoolVolume: false,
     forwardImmediately: true,
     studyQuietMs: 60_000,
     logLevel: "info",

@@ -129,7 +129,7 @@ export const SCENARIOS: readonly Scenario[] = [
       const damaged = await world.receive("1.1", ["a"]);
       const other = await world.receive("1.2", ["a"]);
       world.files.mark({ what: "set aside", uid: "1.1" });
-      world.spool.setAside(damaged, "it does not match its checksum");
+      await world.spool.setAside(damaged, "it does not match its checksum");
       await world.forward(other, "a");
     },
   },

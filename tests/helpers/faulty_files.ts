@@ -24,8 +24,8 @@ export function systemError(code: string, text = "failed"): Error {
 }
 
 export class FaultyFiles implements FileSystem {
-  /** Asked before each operation; an error is thrown instead of doing it. */
-  fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Asked before each operation; an error is thrown instead of doing it. `from`: the earlier name in a rename. */
+  fault: (operation: Operation, path: string, from?: string) => Error | undefined = () => undefined;
   /** Asked before each write: so many bytes of it are done, and then the error thrown. */
   cut: (path: string, length: number) => { after: number; error: Error } | undefined = () =>
     undefined;
@@ -40,9 +40,9 @@ export class FaultyFiles implements FileSystem {
   opened = 0;
   closed = 0;
 
-  #check(operation: Operation, path: string): void {
+  #check(operation: Operation, path: string, from?: string): void {
     this.calls.push({ operation, path });
-    const error = this.fault(operation, path);
+    const error = this.fault(operation, path, from);
     if (error !== undefined) throw error;
   }
 
@@ -86,7 +86,7 @@ export class FaultyFiles implements FileSystem {
   }
 
   rename(from: string, to: string): void {
-    this.#check("rename", to);
+    this.#check("rename", to, from);
     realFileSystem.rename(from, to);
   }
 

@@ -3,6 +3,7 @@
  */
 
 import { join, relative } from "node:path";
+import { systemClock } from "../../src/clock.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { encodeDataSet } from "../../src/dicom/encode.ts";
 import type { FileMeta } from "../../src/dicom/part10.ts";
@@ -10,6 +11,7 @@ import type { Entry } from "../../src/spool/entry.ts";
 import { hashStudy } from "../../src/spool/entry_name.ts";
 import type { Committed } from "../../src/spool/incoming.ts";
 import { Spool } from "../../src/spool/spool.ts";
+import type { FakeClock } from "./fake_clock.ts";
 import { FaultyFiles } from "./faulty_files.ts";
 
 export const META: FileMeta = {
@@ -41,6 +43,8 @@ export class SpoolDirectory {
   readonly reports: string[] = [];
   /** ms since 1970; goes on by itself only where a test says so. */
   time = 1_763_900_000_000;
+  /** Whose timers the spool waits by; the system's own where undefined. */
+  clock: FakeClock | undefined;
 
   constructor() {
     this.path = Deno.makeTempDirSync({ prefix: "spool-test-" });
@@ -51,7 +55,8 @@ export class SpoolDirectory {
     return await Spool.open({
       directory: this.path,
       files: this.files,
-      now: () => this.time,
+      now: () => this.clock?.now() ?? this.time,
+      after: (ms, callback) => (this.clock ?? systemClock).after(ms, callback),
       minimumFreeSpace,
       report: (message, error) => {
         this.reports.push(error === undefined ? message : `${message}: ${error}`);

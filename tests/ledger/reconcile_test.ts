@@ -104,7 +104,7 @@ Deno.test("delivered, queued, failed, put back, damaged and removed add up to ac
     books.deliver(await books.receive(2, ["a"]), "a");
     await spool.fail(await books.receive(3, ["a", "b"]), "b", REFUSED);
     await spool.fail(await books.receive(4, ["a"]), "a", REFUSED);
-    spool.setAside(await books.receive(5, ["a", "b"]), "damaged");
+    await spool.setAside(await books.receive(5, ["a", "b"]), "damaged");
     const gone = await books.receive(6, ["a"]);
     books.ledger.append({ event: "removed", id: gone.base, to: "a", by: "person" });
     Deno.removeSync(gone.path);
@@ -339,7 +339,7 @@ Deno.test("a study's history says of each instance and destination what became o
     const removed = await books.receive(4, ["a"]);
     books.ledger.append({ event: "removed", id: removed.base, to: "a", by: "person" });
     Deno.removeSync(removed.path);
-    spool.setAside(await books.receive(5, ["b"]), "damaged");
+    await spool.setAside(await books.receive(5, ["b"]), "damaged");
     await books.ledger.flush();
     const histories = await books.history("1.2.3");
     const standings = histories.map(({ accepted, standings }) => [

@@ -21,6 +21,7 @@ export class WindowsHouse {
   account = "NT SERVICE\\DicomForwarder";
   start = "2   AUTO_START  (DELAYED)";
   exitCode = 0;
+  config = "C:\\ProgramData\\DICOM Forwarder\\config.json";
   /** States that the next looks see; the last one stays. */
   states: ScState[] = ["STOPPED"];
   /** What comes after a start and a stop. */
@@ -36,8 +37,14 @@ export class WindowsHouse {
     for (const [words, answer] of this.answers) {
       if (call.startsWith(words)) return Promise.resolve(answer);
     }
-    return Promise.resolve(tool === "sc.exe" ? this.#sc(args) : { code: 0, text: "" });
+    if (tool === "sc.exe") return Promise.resolve(this.#sc(args));
+    return Promise.resolve({ code: 0, text: args[0] === "query" ? this.#parameters() : "" });
   };
+
+  #parameters(): string {
+    return "HKEY_LOCAL_MACHINE\\SYSTEM\\...\\Parameters\n" +
+      `    AppParameters    REG_SZ    --config "${this.config}" --as-service\n`;
+  }
 
   #sc([verb]: readonly string[]) {
     if (verb === "create") this.installed = true;

@@ -126,6 +126,7 @@ Deno.test("an upgrade keeps the account of the unit and whether it starts by its
   });
   await service.install(DEFINITION);
   house.show = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=disabled";
+  assert.equal((await service.state()).config, DEFINITION.config);
   house.calls.length = 0;
   await service.install({ ...DEFINITION, account: undefined });
   const unit = await Deno.readTextFile(join(scratch.path, "systemd/system/dicomforwarder.service"));

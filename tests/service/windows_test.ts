@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "../../src/service/definition.ts";
 import { WindowsService } from "../../src/service/windows.ts";
-import { definition, WindowsHouse } from "./house.ts";
+import { DATA, definition, WindowsHouse } from "./house.ts";
 
 const never = new AbortController().signal;
 
@@ -41,6 +41,7 @@ Deno.test("state, start type and account are read whatever the language of Windo
     exitCode: 0,
     startType: "automatic, delayed",
     account: "NT SERVICE\\DicomForwarder",
+    config: `${DATA}\\config.json`,
   });
 });
 

@@ -203,7 +203,7 @@ Deno.test("a damaged instance is set aside with the reason and is gone for every
   withSpool(async (directory) => {
     const { spool } = await directory.start();
     const entry = await store(spool, ["a", "b"]);
-    spool.setAside(entry, "it does not match its checksum");
+    await spool.setAside(entry, "it does not match its checksum");
     assert.deepEqual(tails(directory.listing()), [
       "corrupt/<000001>.dcm",
       "corrupt/<000001>.json",

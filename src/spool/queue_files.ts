@@ -1,0 +1,175 @@
+/*
+ * The names of the queue's files as entries change, and the removal of files that are not needed any more.
+ *
+ * A change in memory counts at once, whatever becomes of the file: a rename or a removal that fails is tried again by
+ * itself (`try_again.ts`) and says until then, at worst, that more is to do than is. In the life of this process nothing is
+ * done again for it; the next start knows from the ledger what was delivered.
+ */
+
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import type { Entry } from "./entry.ts";
+import { formatName, parseName } from "./entry_name.ts";
+import { type FileSystem, renameAway } from "./file_system.ts";
+import { isHeld } from "./held.ts";
+import { TryAgain } from "./try_again.ts";
+
+export class QueueFiles {
+  readonly #files: FileSystem;
+  readonly #queue: string;
+  readonly #report: (message: string, error?: unknown) => void;
+  readonly #again: TryAgain;
+  /** Removals under way. */
+  readonly #removals = new Set<Promise<void>>();
+
+  /** @param queue the directory of the queue */
+  constructor(
+    files: FileSystem,
+    queue: string,
+    after: Clock["after"],
+    report: (message: string, error?: unknown) => void,
+  ) {
+    this.#files = files;
+    this.#queue = queue;
+    this.#report = report;
+    this.#again = new TryAgain(after, report);
+  }
+
+  /** One destination needs nothing more. The last one ends the entry. */
+  drop(entry: Entry, destination: string): void {
+    for (let attempt = 0; entry.queued && attempt < 2; attempt++) {
+      const before = entry.waiting;
+      const left = before.filter((one) => one.destination !== destination);
+      if (left.length === before.length) return;
+      entry.waiting = left;
+      if (left.length === 0) {
+        entry.queued = false;
+        this.removeLater(entry.path);
+        return;
+      }
+      if (this.rename(entry)) return;
+      // A person took another destination out of the name meanwhile: once more with what it says now.
+      entry.waiting = before;
+      this.findAgain(entry);
+    }
+  }
+
+  /**
+   * Gives an entry's file the name that says what it waits for. A rename that fails leaves it where it is, found there by
+   * delivery and by the next start.
+   *
+   * @returns false where the file is not there any more under the name known
+   */
+  rename(entry: Entry): boolean {
+    return this.#rename(entry, (error) => {
+      const what = `Cannot rename ${entry.path} to ${this.#target(entry)}`;
+      this.#again.add(entry, what, error, () => {
+        // Nothing to do any more where it has left the queue, or its file has: whoever opens it finds that out.
+        if (!entry.queued) return;
+        this.#rename(entry, (again) => {
+          throw again;
+        });
+      });
+    });
+  }
+
+  /** The same for a file that whoever moves it tries again himself. */
+  renameOnce(entry: Entry): void {
+    this.#rename(entry, (error) => {
+      // What is held is soon tried again: nothing to tell.
+      if (isHeld(error)) return;
+      this.#report(`Cannot rename ${entry.path} to ${this.#target(entry)}`, error);
+    });
+  }
+
+  #rename(entry: Entry, failed: (error: unknown) => void): boolean {
+    const target = this.#target(entry);
+    if (entry.path === target) return true;
+    try {
+      renameAway(this.#files, entry.path, target);
+      entry.path = target;
+    } catch (error) {
+      // Where the file is there, it is the target's folder that somebody took away.
+      if (error instanceof Deno.errors.NotFound && !this.#files.exists(entry.path)) return false;
+      failed(error);
+    }
+    return true;
+  }
+
+  #bucket(entry: Entry): string {
+    return join(this.#queue, entry.base.slice(-17, -15));
+  }
+
+  #target(entry: Entry): string {
+    return join(this.#bucket(entry), formatName(entry.base, entry.waiting));
+  }
+
+  /**
+   * The directory is the truth: looks for the entry under another name, as the queue command leaves it. False where it is
+   * gone; the entry says what is left.
+   */
+  findAgain(entry: Entry): boolean {
+    const directory = this.#bucket(entry);
+    for (const name of this.#files.list(directory)) {
+      if (!name.startsWith(entry.base)) continue;
+      const parsed = parseName(name);
+      if (parsed?.base !== entry.base) continue;
+      // The same instance may be there a second time, for a destination it was put back for.
+      if (!parsed.waiting.every((one) => entry.waitsFor(one.destination))) continue;
+      entry.path = join(directory, name);
+      entry.waiting = parsed.waiting;
+      return true;
+    }
+    entry.queued = false;
+    entry.waiting = [];
+    return false;
+  }
+
+  /** Removes a file without blocking; `settled` waits for it. */
+  removeLater(path: string): void {
+    const removal = this.#files.removeLater(path).catch((error) => this.#notRemoved(path, error))
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** Removes a file at once, or some time. */
+  remove(path: string): void {
+    try {
+      this.#files.remove(path);
+    } catch (error) {
+      this.#notRemoved(path, error);
+    }
+  }
+
+  #notRemoved(path: string, error: unknown): void {
+    if (error instanceof Deno.errors.NotFound) return;
+    this.#again.add(path, `Cannot remove ${path}`, error, async () => {
+      try {
+        await this.#files.removeLater(path);
+      } catch (again) {
+        if (!(again instanceof Deno.errors.NotFound)) throw again;
+      }
+    });
+  }
+
+  /** One more try of what could not be done. */
+  async maintain(): Promise<void> {
+    await this.#again.round();
+  }
+
+  /** Renames and removals that have failed and are still to be done. */
+  get undone(): number {
+    return this.#again.size;
+  }
+
+  /** Resolves when everything to be removed has left the disk, or cannot now. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  /** One last try. */
+  async close(): Promise<void> {
+    await this.settled();
+    await this.#again.close();
+  }
+}
