@@ -13,6 +13,7 @@ import type { Committed } from "../../src/spool/incoming.ts";
 import { Spool } from "../../src/spool/spool.ts";
 import type { FakeClock } from "./fake_clock.ts";
 import { FaultyFiles } from "./faulty_files.ts";
+import { removeTree } from "./scratch.ts";
 
 export const META: FileMeta = {
   sopClassUid: "1.2.840.10008.5.1.4.1.1.2",
@@ -91,7 +92,7 @@ export class SpoolDirectory {
   }
 
   remove(): void {
-    Deno.removeSync(this.path, { recursive: true });
+    removeTree(this.path);
   }
 }
 
