@@ -53,12 +53,17 @@ class Archive {
       for (const entry of Deno.readDirSync(folder)) {
         const path = join(folder, entry.name);
         if (entry.isDirectory) walk(path);
-        else found.set(relative(this.root, path), Deno.statSync(path).ino);
+        else found.set(plainPath(this.root, path), Deno.statSync(path).ino);
       }
     };
     walk(this.root);
     return found;
   }
+}
+
+/** Relative, with slashes on every system. */
+function plainPath(from: string, to: string): string {
+  return relative(from, to).replaceAll("\\", "/");
 }
 
 function withArchive(use: (archive: Archive) => Promise<void>): Promise<void> {
@@ -78,7 +83,7 @@ Deno.test("an instance is linked to its place, and its folders are on the disk b
     assert.deepEqual([...archive.files()], [[name, Deno.statSync(entry.path).ino]]);
     const synced = archive.directory.files.calls.filter((call) =>
       call.operation === "syncDirectory"
-    ).map((call) => relative(archive.directory.path, call.path));
+    ).map((call) => plainPath(archive.directory.path, call.path));
     for (
       const folder of ["", "archive", "archive/P1", "archive/P1/1.2.3", "archive/P1/1.2.3/1.2.3.1"]
     ) assert.ok(synced.includes(folder), `${folder} of ${synced}`);
@@ -86,7 +91,11 @@ Deno.test("an instance is linked to its place, and its folders are on the disk b
     assert.equal(archive.files().size, 1, "the archive keeps it");
   }));
 
-for (const code of ["EXDEV", "EPERM", "EMLINK", "EOPNOTSUPP"]) {
+// On Windows EPERM is what is said of files that are held, too.
+const CANNOT_LINK = ["EXDEV", "EMLINK", "EOPNOTSUPP"];
+if (Deno.build.os !== "windows") CANNOT_LINK.push("EPERM");
+
+for (const code of CANNOT_LINK) {
   Deno.test(`where linking fails with ${code} it is a whole copy, and linking is not tried again`, () =>
     withArchive(async (archive) => {
       archive.directory.files.fault = (operation) =>
@@ -102,6 +111,47 @@ for (const code of ["EXDEV", "EPERM", "EMLINK", "EOPNOTSUPP"]) {
       assert.equal(archive.files().size, 2, "and no part of a copy is left");
     }));
 }
+
+Deno.test("where a link fails because a file is held it is a whole copy, and linking is tried the next time", () =>
+  withArchive(async (archive) => {
+    const { files } = archive.directory;
+    files.fault = (operation) => operation === "link" ? systemError("EBUSY") : undefined;
+    const one = await store(archive.spool, ["archive"]);
+    assert.deepEqual((await archive.deliver([one])).map((outcome) => outcome.kind), ["delivered"]);
+    files.fault = () => undefined;
+    const two = await store(archive.spool, ["archive"], dataSet({ instance: "1.2.3.5" }), {
+      sopInstanceUid: "1.2.3.5",
+    });
+    assert.deepEqual((await archive.deliver([two])).map((outcome) => outcome.kind), ["delivered"]);
+    assert.equal(files.count("link"), 2);
+    const inodes = [...archive.files().values()];
+    assert.equal(inodes.includes(Deno.statSync(two.path).ino), true);
+    assert.equal(inodes.includes(Deno.statSync(one.path).ino), false);
+  }));
+
+Deno.test("a copy that a scanner holds waits for its name, holds up nobody, and is not copied again", () =>
+  withArchive(async (archive) => {
+    const { files } = archive.directory;
+    const held = await store(archive.spool, ["archive"]);
+    const other = await store(archive.spool, ["archive"], dataSet({ instance: "1.2.3.5" }), {
+      sopInstanceUid: "1.2.3.5",
+    });
+    let scanning = true;
+    files.fault = (operation, _path, from) =>
+      operation === "link"
+        ? systemError("EXDEV")
+        : scanning && operation === "rename" && from!.includes(held.base)
+        ? systemError("EBUSY")
+        : undefined;
+    const kinds = (await archive.deliver([held, other])).map((outcome) => outcome.kind);
+    assert.deepEqual(kinds, ["held", "delivered"]);
+    const synced = () => files.calls.filter((call) => call.operation === "syncData").length;
+    const before = synced();
+    scanning = false;
+    assert.deepEqual((await archive.deliver([held])).map((outcome) => outcome.kind), ["delivered"]);
+    assert.equal(synced(), before, "the copy was there");
+    assert.deepEqual(archive.files().size, 2, "and nothing of it is left beside");
+  }));
 
 Deno.test("another error in linking is the destination's trouble, not the instance's", () =>
   withArchive(async (archive) => {
@@ -177,7 +227,7 @@ for (const what of ["the same instance", "two instances of one UID"]) {
 function takeSynced(archive: Archive): string[] {
   const { calls } = archive.directory.files;
   const synced = calls.filter((call) => call.operation === "syncDirectory")
-    .map((call) => relative(archive.directory.path, call.path));
+    .map((call) => plainPath(archive.directory.path, call.path));
   calls.length = 0;
   return synced;
 }

@@ -81,7 +81,7 @@ export class SpoolDirectory {
       for (const entry of Deno.readDirSync(directory)) {
         const path = join(directory, entry.name);
         if (entry.isDirectory) walk(path);
-        else found.push(relative(this.path, path));
+        else found.push(relative(this.path, path).replaceAll("\\", "/"));
       }
     };
     walk(this.path);

@@ -62,8 +62,7 @@ for (const at of [1, 2, 3]) {
 Deno.test("a rename that fails after the commit leaves the instance deliverable, and a start finds it", () =>
   withSpool(async (directory) => {
     const { spool } = await directory.start();
-    directory.files.fault = (operation) =>
-      operation === "rename" ? systemError("EACCES") : undefined;
+    directory.files.fault = (operation) => operation === "rename" ? systemError("EIO") : undefined;
     const entry = await store(spool, ["a", "b"]);
     assert.match(directory.reports.join(), /Cannot rename/);
     assert.match(entry.path, /incoming/);
