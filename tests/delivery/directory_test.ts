@@ -10,7 +10,7 @@ import { encodeDataSet } from "../../src/dicom/encode.ts";
 import type { Entry } from "../../src/spool/entry.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { ATTACKS } from "../helpers/attack_names.ts";
-import { systemError } from "../helpers/faulty_files.ts";
+import { FaultyFiles, systemError } from "../helpers/faulty_files.ts";
 import { sha256 } from "../helpers/hashes.ts";
 import { noise } from "../helpers/hex.ts";
 import { dataSet, META, type SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
@@ -128,6 +128,82 @@ Deno.test("where a link fails because a file is held it is a whole copy, and lin
     assert.equal(inodes.includes(Deno.statSync(two.path).ino), true);
     assert.equal(inodes.includes(Deno.statSync(one.path).ino), false);
   }));
+
+/** Files whose names are the same in small letters and in capitals, as on NTFS. */
+class CaseBlindFiles extends FaultyFiles {
+  readonly #below: string;
+
+  constructor(below: string) {
+    super();
+    this.#below = below;
+  }
+
+  #plain(path: string): string {
+    return path.startsWith(this.#below)
+      ? this.#below + path.slice(this.#below.length).toLowerCase()
+      : path;
+  }
+
+  override open(path: string, mode: Parameters<FaultyFiles["open"]>[1]) {
+    return super.open(this.#plain(path), mode);
+  }
+
+  override rename(from: string, to: string) {
+    super.rename(this.#plain(from), this.#plain(to));
+  }
+
+  override link(existing: string, name: string) {
+    super.link(this.#plain(existing), this.#plain(name));
+  }
+
+  override protect(path: string) {
+    super.protect(this.#plain(path));
+  }
+
+  override remove(path: string) {
+    super.remove(this.#plain(path));
+  }
+
+  override makeDirectory(path: string) {
+    super.makeDirectory(this.#plain(path));
+  }
+
+  override exists(path: string) {
+    return super.exists(this.#plain(path));
+  }
+
+  override syncDirectory(path: string) {
+    return super.syncDirectory(this.#plain(path));
+  }
+}
+
+for (const way of ["linked", "copied"]) {
+  Deno.test(`where capitals make no difference, instances of names that differ in them are ${way} beside each other`, () =>
+    withArchive(async (archive) => {
+      const files = new CaseBlindFiles(archive.root);
+      files.fault = (operation) =>
+        operation === "link" && way === "copied" ? systemError("EXDEV") : undefined;
+      const destination = new DirectoryDestination(
+        { type: "directory", name: "archive", path: archive.root, retryAttempts: 3 },
+        archive.spool,
+        files,
+        { tellPaths: true },
+      );
+      const ids = [["A", "1.2.X"], ["a", "1.2.X"], ["A", "1.2.x"], ["a", "1.2.x"]] as const;
+      const hashes: string[] = [];
+      for (const [patient, instance] of ids) {
+        const bytes = dataSet({ patient, instance });
+        const entry = await store(archive.spool, ["archive"], bytes, { sopInstanceUid: instance });
+        hashes.push(sha256(Deno.readFileSync(entry.path)));
+        const [outcome] = await archive.deliver([entry], destination);
+        assert.equal(outcome!.kind, "delivered");
+      }
+      const kept = [...archive.files().keys()].map((name) =>
+        sha256(Deno.readFileSync(join(archive.root, name)))
+      );
+      assert.deepEqual(kept.sort(), hashes.sort(), "all four, each as it was");
+    }));
+}
 
 Deno.test("a copy that a scanner holds waits for its name, holds up nobody, and is not copied again", () =>
   withArchive(async (archive) => {
