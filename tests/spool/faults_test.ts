@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { hashStudy } from "../../src/spool/entry_name.ts";
 import { lockSpool, spoolIsLocked } from "../../src/spool/lock.ts";
 import { SpoolError } from "../../src/spool/version.ts";
@@ -247,7 +248,7 @@ Deno.test("a lock is held against a second process for as long as the first live
          console.log(error.name + ": " + error.message);
        }`,
     );
-    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
     const second = () =>
       new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-lock", "--config", config, script],
