@@ -1,0 +1,106 @@
+/*
+ * `smoke.ts PROGRAM`: whether a compiled program starts at all. It has to know its version, to listen, to answer an echo
+ * that another of its own processes sends, and to stop.
+ *
+ * With `--port N --aet TITLE` it sends that echo to a forwarder that is running already, an installed service for one.
+ */
+
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import manifest from "../../deno.json" with { type: "json" };
+import { printLine } from "../../src/cli/terminal.ts";
+import { runScript } from "./script.ts";
+
+/** How long the program may take to listen, in ms: a first start on a machine with a virus scanner is slow. */
+const PATIENCE_MS = 60_000;
+
+const TITLE = "SMOKETEST";
+
+/** Rejects unless the program prints the version in deno.json. */
+async function checkVersion(program: string): Promise<void> {
+  const { code, stdout } = await new Deno.Command(program, { args: ["--version"] }).output();
+  const said = new TextDecoder().decode(stdout).trim();
+  if (code !== 0 || said.split(" ")[0] !== manifest.version) {
+    throw new Error(`${program} --version printed "${said}"; "${manifest.version}" is wanted.`);
+  }
+  printLine(`version ${said}`);
+}
+
+/** Starts the program, and resolves with what stops it and the port that it says it listens on. */
+async function start(program: string, folder: string) {
+  const config = join(folder, "config.json");
+  await Deno.writeTextFile(
+    config,
+    JSON.stringify({
+      local_ae_title: TITLE,
+      local_host: "127.0.0.1",
+      local_port: 0,
+      pacs_host: "127.0.0.1",
+      pacs_port: 11112,
+      pacs_ae_title: TITLE,
+    }),
+  );
+  const child = new Deno.Command(program, { args: ["--config", config], stdout: "piped" }).spawn();
+  const stop = async () => {
+    // Windows has no such signal: there the process just ends, and the service's stop is tried with the installer.
+    child.kill("SIGTERM");
+    return await child.status;
+  };
+  let said = "";
+  const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const lines = child.stdout.pipeThrough(new TextDecoderStream());
+  for await (const text of lines.values({ preventCancel: true })) {
+    said += text;
+    const port = /Forwarder started.*listening=\S*:(\d+)/.exec(said)?.[1];
+    if (port === undefined) continue;
+    clearTimeout(late);
+    // It is read on, or the program would wait for its reader.
+    void lines.pipeTo(new WritableStream());
+    return { port: Number(port), stop };
+  }
+  throw new Error(`${program} did not start to listen within ${PATIENCE_MS} ms. It said: ${said}`);
+}
+
+/** Rejects unless a forwarder on this machine answers the program's echo. */
+async function echo(program: string, folder: string, port: number, title: string): Promise<void> {
+  const config = join(folder, "echo.json");
+  const settings = { pacs_host: "127.0.0.1", pacs_port: port, pacs_ae_title: title };
+  await Deno.writeTextFile(config, JSON.stringify({ local_ae_title: TITLE, ...settings }));
+  const args = ["echo", "--config", config];
+  const { code } = await new Deno.Command(program, { args }).spawn().status;
+  if (code !== 0) throw new Error(`The echo to port ${port} failed with exit code ${code}.`);
+}
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { port: { type: "string" }, aet: { type: "string", default: "DICOMFORWARDER" } },
+  });
+  const [named] = positionals;
+  if (named === undefined) {
+    throw new Error("Which program? smoke.ts PROGRAM [--port N --aet TITLE]");
+  }
+  const program = resolve(named);
+  const folder = await Deno.makeTempDir({ prefix: "forwarder-smoke-" });
+  try {
+    if (values.port !== undefined) {
+      return await echo(program, folder, Number(values.port), values.aet);
+    }
+    await checkVersion(program);
+    const { port, stop } = await start(program, folder);
+    try {
+      await echo(program, folder, port, TITLE);
+    } finally {
+      const { code } = await stop();
+      printLine(`stopped with code ${code}`);
+      if (code !== 0 && Deno.build.os !== "windows") {
+        throw new Error(`It did not stop in order: exit code ${code}.`);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) await runScript(() => main(Deno.args));
