@@ -40,25 +40,30 @@ async function start(program: string, folder: string) {
       pacs_ae_title: TITLE,
     }),
   );
-  const child = new Deno.Command(program, { args: ["--config", config], stdout: "piped" }).spawn();
+  const child = new Deno.Command(program, { args: ["--config", config], stderr: "piped" }).spawn();
   const stop = async () => {
     // Windows has no such signal: there the process just ends, and the service's stop is tried with the installer.
     child.kill("SIGTERM");
     return await child.status;
   };
-  let said = "";
+  const listening = Promise.withResolvers<number>();
+  const read = async () => {
+    let said = "";
+    // To the end: nobody listening, the program would wait.
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      const port = /Forwarder started.*listening=\S*:(\d+)/.exec(said)?.[1];
+      if (port !== undefined) listening.resolve(Number(port));
+    }
+    listening.reject(new Error(`${program} ended, or took too long to listen. It said: ${said}`));
+  };
+  void read();
   const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-  const lines = child.stdout.pipeThrough(new TextDecoderStream());
-  for await (const text of lines.values({ preventCancel: true })) {
-    said += text;
-    const port = /Forwarder started.*listening=\S*:(\d+)/.exec(said)?.[1];
-    if (port === undefined) continue;
+  try {
+    return { port: await listening.promise, stop };
+  } finally {
     clearTimeout(late);
-    // It is read on, or the program would wait for its reader.
-    void lines.pipeTo(new WritableStream());
-    return { port: Number(port), stop };
   }
-  throw new Error(`${program} did not start to listen within ${PATIENCE_MS} ms. It said: ${said}`);
 }
 
 /** Rejects unless a forwarder on this machine answers the program's echo. */
@@ -89,14 +94,13 @@ async function main(args: string[]): Promise<void> {
     }
     await checkVersion(program);
     const { port, stop } = await start(program, folder);
-    try {
-      await echo(program, folder, port, TITLE);
-    } finally {
-      const { code } = await stop();
-      printLine(`stopped with code ${code}`);
-      if (code !== 0 && Deno.build.os !== "windows") {
-        throw new Error(`It did not stop in order: exit code ${code}.`);
-      }
+    const answered = echo(program, folder, port, TITLE);
+    await Promise.allSettled([answered]);
+    const { code } = await stop();
+    await answered;
+    printLine(`stopped with code ${code}`);
+    if (code !== 0 && Deno.build.os !== "windows") {
+      throw new Error(`It did not stop in order: exit code ${code}.`);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
