@@ -1,12 +1,9 @@
 /*
  * `smoke.ts PROGRAM`: whether a compiled program starts at all. It has to know its version, to listen, to answer an echo
  * that another of its own processes sends, and to stop.
- *
- * With `--port N --aet TITLE` it sends that echo to a forwarder that is running already, an installed service for one.
  */
 
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import manifest from "../../deno.json" with { type: "json" };
 import { printLine } from "../../src/cli/terminal.ts";
 import { runScript } from "./script.ts";
@@ -67,34 +64,28 @@ async function start(program: string, folder: string) {
 }
 
 /** Rejects unless a forwarder on this machine answers the program's echo. */
-async function echo(program: string, folder: string, port: number, title: string): Promise<void> {
-  const config = join(folder, "echo.json");
-  const settings = { pacs_host: "127.0.0.1", pacs_port: port, pacs_ae_title: title };
-  await Deno.writeTextFile(config, JSON.stringify({ local_ae_title: TITLE, ...settings }));
-  const args = ["echo", "--config", config];
-  const { code } = await new Deno.Command(program, { args }).spawn().status;
-  if (code !== 0) throw new Error(`The echo to port ${port} failed with exit code ${code}.`);
+export async function echo(program: string, port: number, title: string): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "forwarder-echo-" });
+  try {
+    const config = join(folder, "config.json");
+    const settings = { pacs_host: "127.0.0.1", pacs_port: port, pacs_ae_title: title };
+    await Deno.writeTextFile(config, JSON.stringify({ local_ae_title: TITLE, ...settings }));
+    const args = ["echo", "--config", config];
+    const { code } = await new Deno.Command(program, { args }).spawn().status;
+    if (code !== 0) throw new Error(`The echo to port ${port} failed with exit code ${code}.`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
-async function main(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { port: { type: "string" }, aet: { type: "string", default: "DICOMFORWARDER" } },
-  });
-  const [named] = positionals;
-  if (named === undefined) {
-    throw new Error("Which program? smoke.ts PROGRAM [--port N --aet TITLE]");
-  }
+async function main([named]: string[]): Promise<void> {
+  if (named === undefined) throw new Error("Which program? smoke.ts PROGRAM");
   const program = resolve(named);
+  await checkVersion(program);
   const folder = await Deno.makeTempDir({ prefix: "forwarder-smoke-" });
   try {
-    if (values.port !== undefined) {
-      return await echo(program, folder, Number(values.port), values.aet);
-    }
-    await checkVersion(program);
     const { port, stop } = await start(program, folder);
-    const answered = echo(program, folder, port, TITLE);
+    const answered = echo(program, port, TITLE);
     await Promise.allSettled([answered]);
     const { code } = await stop();
     await answered;
