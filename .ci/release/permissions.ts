@@ -3,8 +3,8 @@
  * executable, the `start` and `demo` tasks in deno.json repeat them, and a test holds the three together.
  *
  * It never grants more than the program's own code asks for: no library in the process can start a program, open a
- * dynamic library or read the environment because of what stands here. A flag that is missing shows as a "NotCapable"
- * error that names it.
+ * dynamic library, fetch code or read the environment because of what stands here. A flag that is missing shows as a
+ * "NotCapable" error that names it.
  */
 
 /** The systems that the program is built for. */
@@ -19,6 +19,8 @@ const EVERYWHERE = [
   "--allow-sys=statfs",
   "--allow-env=NO_COLOR,NODE_DISABLE_COLORS,ProgramData,TERM",
   "--deny-ffi",
+  // Run from source, it could import from a list of well-known hosts; `--deny-import` without a host denies none.
+  "--no-remote",
 ] as const;
 
 /** The programs that control a service and what belongs to it: the only ones that may be started. */
@@ -36,12 +38,12 @@ const WITHOUT_REMARKS = "--quiet";
 
 /** The flags of the program compiled for a system. */
 export function permissionFlags(system: System): string[] {
-  return flags(SERVICE_TOOLS[system]);
+  return [WITHOUT_REMARKS, ...flags(SERVICE_TOOLS[system])];
 }
 
 /** The flags of the program run from its source, by tasks that are the same on every system. */
 export function sourceFlags(): string[] {
-  return flags(Object.values(SERVICE_TOOLS).flat());
+  return [WITHOUT_REMARKS, ...flags(Object.values(SERVICE_TOOLS).flat())];
 }
 
 /** The flags of the demonstration, which has no service to control. */
@@ -51,5 +53,5 @@ export function demoFlags(): string[] {
 
 function flags(tools: readonly string[]): string[] {
   if (tools.length === 0) return [...EVERYWHERE];
-  return [WITHOUT_REMARKS, ...EVERYWHERE, `--allow-run=${tools.join(",")}`];
+  return [...EVERYWHERE, `--allow-run=${tools.join(",")}`];
 }

@@ -22,7 +22,7 @@ Deno.test("the tasks that run the program from source grant what permissions.ts 
 Deno.test("a program is compiled with its system's permissions and no others", () => {
   for (const target of TARGETS) {
     const words = compileArguments(target, "out").filter((word) =>
-      /^--(allow|deny|no-prompt|quiet)/.test(word)
+      /^--(allow|deny|no|quiet)/.test(word)
     );
     assert.deepEqual(words, permissionFlags(target.system));
   }
@@ -56,23 +56,25 @@ const tries = {
   path: () => Deno.env.get("PATH"),
   colour: () => Deno.env.get("NO_COLOR"),
   host: () => Deno.hostname(),
+  code: () => import("https://" + "jsr.io/nothing.ts"),
 };
-const ends = Object.entries(tries).map(([name, attempt]) => {
+const ends = {};
+for (const [name, attempt] of Object.entries(tries)) {
   try {
-    attempt();
-    return [name, "done"];
+    await attempt();
+    ends[name] = "done";
   } catch (error) {
-    return [name, error.name];
+    ends[name] = /--no-remote/.test(error.message) ? "no-remote" : error.name;
   }
-});
-console.log(JSON.stringify(Object.fromEntries(ends)));
+}
+console.log(JSON.stringify(ends));
 `;
 
 /** Runs the probe under the flags of the `start` task, with or without the service's tool on the PATH. */
 async function probe(withTool: boolean) {
   const folder = await Deno.makeTempDir({ prefix: "forwarder-probe-" });
   try {
-    const file = join(folder, "probe.ts");
+    const file = join(folder, "probe.js");
     await Deno.writeTextFile(file, PROBE);
     const tools = join(folder, "tools");
     await Deno.mkdir(tools);
@@ -100,6 +102,7 @@ const REFUSED = {
   home: "NotCapable",
   path: "NotCapable",
   host: "NotCapable",
+  code: "no-remote",
   colour: "done",
 };
 
