@@ -8,10 +8,10 @@
 #                    deno run -A tests\windows\held_files.ts scanner.exe
 set -eu
 cd "$(dirname "$0")/../.."
-lab=${WINLAB:-/var/tmp/winlab}/winlab
+lab=${WINLAB:-/nowhere}/winlab
 compiler=x86_64-w64-mingw32-gcc
 if [ ! -x "$lab" ]; then
-  echo "skipped: there is no Windows lab here (WINLAB says where one lies)"
+  echo "skipped: there is no Windows lab here (WINLAB is to say where one lies)"
   exit 0
 fi
 if ! command -v "$compiler" >/dev/null; then
