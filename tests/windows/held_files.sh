@@ -29,6 +29,7 @@ finish() {
   rm -rf "$folder"
 }
 trap finish EXIT
+trap "exit 1" INT TERM
 "$compiler" -municode -O2 -Wall -o "$folder/scanner.exe" tests/windows/scanner.c
 "$lab" cache tests/windows/held_files.ts >/dev/null
 NO_COLOR=1 "$lab" deno run -A --cached-only --no-check tests/windows/held_files.ts \
