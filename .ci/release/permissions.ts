@@ -3,8 +3,8 @@
  * executable, the `start` and `demo` tasks in deno.json repeat them, and a test holds the three together.
  *
  * It never grants more than the program's own code asks for: no library in the process can start a program, open a
- * dynamic library or read the environment because of what stands here. A flag that is missing shows as a "NotCapable"
- * error that names it.
+ * dynamic library, fetch code or read the environment because of what stands here. A flag that is missing shows as a
+ * "NotCapable" error that names it.
  */
 
 /** The systems that the program is built for. */
@@ -17,9 +17,24 @@ const EVERYWHERE = [
   "--allow-read",
   "--allow-write",
   "--allow-sys=statfs",
-  "--allow-env=NO_COLOR,NODE_DISABLE_COLORS,ProgramData,TERM",
   "--deny-ffi",
+  // Run from source, it could import from a list of well-known hosts; `--deny-import` without a host denies none.
+  "--no-remote",
 ] as const;
+
+/** What of the environment the program reads: how the terminal is. */
+const ENVIRONMENT = ["NO_COLOR", "NODE_DISABLE_COLORS", "TERM"];
+
+/** On Windows also where the installed configuration is, and by which terminal the wizard's symbols are shown. */
+const WINDOWS_ENVIRONMENT = [
+  "ProgramData",
+  "CI",
+  "ConEmuTask",
+  "TERMINAL_EMULATOR",
+  "TERMINUS_SUBLIME",
+  "TERM_PROGRAM",
+  "WT_SESSION",
+];
 
 /** The programs that control a service and what belongs to it: the only ones that may be started. */
 const SERVICE_TOOLS: Readonly<Record<System, readonly string[]>> = {
@@ -36,20 +51,24 @@ const WITHOUT_REMARKS = "--quiet";
 
 /** The flags of the program compiled for a system. */
 export function permissionFlags(system: System): string[] {
-  return flags(SERVICE_TOOLS[system]);
+  const more = system === "windows" ? WINDOWS_ENVIRONMENT : [];
+  return [WITHOUT_REMARKS, ...flags(more, SERVICE_TOOLS[system])];
 }
 
 /** The flags of the program run from its source, by tasks that are the same on every system. */
 export function sourceFlags(): string[] {
-  return flags(Object.values(SERVICE_TOOLS).flat());
+  return [WITHOUT_REMARKS, ...flags(WINDOWS_ENVIRONMENT, Object.values(SERVICE_TOOLS).flat())];
 }
 
-/** The flags of the demonstration, which has no service to control. */
+/** The flags of the demonstration, which asks nothing and has no service to control. */
 export function demoFlags(): string[] {
-  return flags([]);
+  return flags([], []);
 }
 
-function flags(tools: readonly string[]): string[] {
-  if (tools.length === 0) return [...EVERYWHERE];
-  return [WITHOUT_REMARKS, ...EVERYWHERE, `--allow-run=${tools.join(",")}`];
+function flags(moreEnvironment: readonly string[], tools: readonly string[]): string[] {
+  return [
+    ...EVERYWHERE,
+    `--allow-env=${[...ENVIRONMENT, ...moreEnvironment].join(",")}`,
+    ...(tools.length === 0 ? [] : [`--allow-run=${tools.join(",")}`]),
+  ];
 }

@@ -239,8 +239,11 @@ export class DirectoryDestination implements Destination, Session {
         return true;
       } catch (error) {
         if (error instanceof Deno.errors.AlreadyExists) return false;
-        if (!cannotLink(error)) throw error;
-        this.#links = false;
+        // What is held can be copied, perhaps, and the next one be linked.
+        if (!isHeld(error)) {
+          if (!cannotLink(error)) throw error;
+          this.#links = false;
+        }
       }
     }
     // A name of its own: another destination, or another forwarder, may be copying to the same place.
@@ -294,8 +297,6 @@ function concernsAll(error: unknown): boolean {
 
 /** Another volume, or a file system without hard links: reasons that will not pass. */
 function cannotLink(error: unknown): boolean {
-  // On Windows the same error says that access is denied, as by a program that holds the file.
-  if (isHeld(error)) return false;
   if (error instanceof Deno.errors.NotSupported) return true;
   const code = systemErrorCode(error);
   // On Windows: ERROR_NOT_SAME_DEVICE (17), ERROR_INVALID_FUNCTION (1).

@@ -73,13 +73,15 @@ export function withFlags(settings: Settings, flags: SetupFlags): Settings {
 
 /** A fault in a line, by the flag that brought it where one did: `--port 70000: wanted ...`. */
 export function faultText(fault: ConfigFault, flags: SetupFlags): string {
+  // What stands behind an unknown key may be a secret.
+  if (fault.wanted.startsWith("no such key")) return `${fault.path}: ${fault.wanted}`;
   const from = SETTINGS.find(({ flag, key }) => key === fault.path && flags[flag] !== undefined);
   const what = from === undefined
     ? `${fault.path}: ${fault.value === undefined ? "missing" : shortJson(fault.value)}`
     : typeof flags[from.flag] === "boolean"
     ? from.option
     : `${from.option} ${shortJson(fault.value)}`;
-  return `${what}: ${fault.wanted.startsWith("no such key") ? "" : "wanted "}${fault.wanted}`;
+  return `${what}: wanted ${fault.wanted}`;
 }
 
 /** A value on one line that no terminal obeys. */

@@ -78,7 +78,7 @@ async function agreeToLeaveOut(
     return `  ${path}${hint === undefined ? "" : `: ${hint}`}`;
   });
   screen.warn(
-    "The file has keys that the program does not know, and does not start with:\n" +
+    "The file has keys the program does not know, and it does not start with them:\n" +
       lines.join("\n"),
   );
   return await screen.choose("What now?", [

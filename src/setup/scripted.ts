@@ -11,6 +11,7 @@ import { faultText, type SetupFlags, withFlags } from "./flags.ts";
 import { editJson } from "./json_edit.ts";
 import { faultsOf, newSettings, newText } from "./settings.ts";
 import { readSettingsFile, saveSettingsFile } from "./settings_file.ts";
+import { spoolTrouble } from "./spool_volume.ts";
 import { changeLines } from "./summary.ts";
 
 /** What came of it. */
@@ -49,12 +50,14 @@ export async function setUpByFlags(path: string, flags: SetupFlags): Promise<Scr
   const text = content.kind === "none" ? newText(settings) : editJson(content.text, settings);
   const config = parseConfig(text, path);
   const saved = await saveSettingsFile(file, text);
+  const trouble = spoolTrouble(config.spoolDir, config.allowUnsafeSpoolVolume);
+  const warnings = trouble === undefined ? [] : [trouble.why];
   if (saved === undefined) {
     return {
       kind: "done",
       config,
       lines: [`${path} says all this already: nothing was changed.`],
-      warnings: [],
+      warnings,
     };
   }
   const kept = saved.backup === undefined ? "" : ` As it was before: ${saved.backup}.`;
@@ -65,6 +68,6 @@ export async function setUpByFlags(path: string, flags: SetupFlags): Promise<Scr
       content.kind === "none" ? `Made ${path}.` : `Changed ${path}.${kept}`,
       ...(content.kind === "none" ? [] : changeLines(before, settings).map((line) => `  ${line}`)),
     ],
-    warnings: saved.warnings,
+    warnings: [...saved.warnings, ...warnings],
   };
 }

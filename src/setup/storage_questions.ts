@@ -7,6 +7,7 @@ import type { ConfigFile } from "../config/schema.ts";
 import { freeSpaceText } from "./free_space.ts";
 import { mendRoutes } from "./route_questions.ts";
 import type { Screen } from "./screen.ts";
+import { spoolTrouble } from "./spool_volume.ts";
 import { type Settings, textOf, valueOf, wantedAt, withSetting } from "./settings.ts";
 
 /** Asks where things are kept. */
@@ -15,24 +16,50 @@ export async function askStorage(
   settings: Settings,
   folder: string,
 ): Promise<Settings> {
-  let changed = await askArchive(screen, settings, folder);
+  const archived = await askArchive(screen, settings, folder);
   const place = (key: "spool_dir" | "log_dir") => {
-    const path = resolve(folder, textOf(changed, key));
+    const path = resolve(folder, textOf(archived, key));
     return `${path} (${freeSpaceText(path)})`;
   };
   screen.say(
     `Spool  ${place("spool_dir")}: images wait here until they are delivered.\n` +
       `Logs   ${place("log_dir")}`,
   );
-  if (!await screen.yes("Use other folders for these two?", false)) return changed;
-  const before = changed;
-  changed = await askFolder(screen, changed, folder, "spool_dir", "Folder of the spool");
-  if (changed.spool_dir !== before.spool_dir) {
+  if (!await screen.yes("Use other folders for these two?", false)) {
+    return await isSpoolFine(screen, archived, folder)
+      ? archived
+      : await askSpool(screen, archived, folder);
+  }
+  const changed = await askSpool(screen, archived, folder);
+  return await askFolder(screen, changed, folder, "log_dir", "Folder of the logs");
+}
+
+async function askSpool(screen: Screen, settings: Settings, folder: string): Promise<Settings> {
+  let changed = settings;
+  do {
+    changed = await askFolder(screen, changed, folder, "spool_dir", "Folder of the spool");
+  } while (!await isSpoolFine(screen, changed, folder));
+  if (valueOf(changed, "spool_dir") !== valueOf(settings, "spool_dir")) {
     screen.warn(
-      `Images that wait in the old spool stay there: stop the forwarder, move the folder, then start it.`,
+      "Images that wait in the old spool stay there: stop the forwarder, move the folder, then start it.",
     );
   }
-  return await askFolder(screen, changed, folder, "log_dir", "Folder of the logs");
+  return changed;
+}
+
+/** Says what is wrong with the spool's place. False where the person wants another. */
+async function isSpoolFine(screen: Screen, settings: Settings, folder: string): Promise<boolean> {
+  const trouble = spoolTrouble(
+    resolve(folder, textOf(settings, "spool_dir")),
+    valueOf(settings, "allow_unsafe_spool_volume") === true,
+  );
+  if (trouble === undefined) return true;
+  screen.warn(trouble.why);
+  if (!trouble.refused) return true;
+  return await screen.choose("The forwarder will not start with this spool. What now?", [
+    { value: "other", label: "Use another folder" },
+    { value: "keep", label: "Keep it all the same" },
+  ]) === "keep";
 }
 
 async function askArchive(

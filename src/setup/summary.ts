@@ -35,7 +35,7 @@ function describe(destination: DestinationConfig): string {
   return `${aeTitle} at ${host} port ${port} (${name})`;
 }
 
-/** What changed, a line each: `local_port: 104 -> 11112`; lists of objects are told item by item. */
+/** What changed, a line each: `local_port: 104 -> 11112`; lists are told item by item, by name or by number. */
 export function changeLines(before: Settings, after: Settings): readonly string[] {
   const keys = [...Object.keys(before), ...Object.keys(after).filter((key) => !(key in before))];
   return keys.flatMap((key) => changesOf(key, before[key], after[key]));
@@ -43,8 +43,12 @@ export function changeLines(before: Settings, after: Settings): readonly string[
 
 function changesOf(path: string, before: unknown, after: unknown): readonly string[] {
   if (sameJson(before, after)) return [];
-  if (before === undefined) return [`${path}: ${shortJson(after)} (new)`];
-  if (after === undefined) return [`${path}: ${shortJson(before)} (removed)`];
+  if (before === undefined) {
+    return [isPlain(after) ? `${path}: ${shortJson(after)} (new)` : `${path}: new`];
+  }
+  if (after === undefined) {
+    return [isPlain(before) ? `${path}: ${shortJson(before)} (removed)` : `${path}: removed`];
+  }
   if (isRecord(before) && isRecord(after)) {
     return changeLines(before, after).map((line) => `${path}.${line}`);
   }
@@ -53,7 +57,21 @@ function changesOf(path: string, before: unknown, after: unknown): readonly stri
       changesOf(`${path} ${name}`, named(before, name), named(after, name))
     );
   }
+  if (isRecordList(before) && isRecordList(after)) {
+    return before.length === after.length
+      ? before.flatMap((item, index) => changesOf(`${path} ${index + 1}`, item, after[index]))
+      : [`${path}: ${before.length} before, ${after.length} now`];
+  }
   return [`${path}: ${shortJson(before)} -> ${shortJson(after)}`];
+}
+
+/** True for what fits in a line. */
+function isPlain(value: unknown): boolean {
+  return typeof value !== "object";
+}
+
+function isRecordList(value: unknown): value is readonly Settings[] {
+  return Array.isArray(value) && value.every(isRecord);
 }
 
 function isRecord(value: unknown): value is Settings {
@@ -61,8 +79,7 @@ function isRecord(value: unknown): value is Settings {
 }
 
 function isNamedList(value: unknown): value is readonly (Settings & { readonly name: string })[] {
-  return Array.isArray(value) &&
-    value.every((item) => isRecord(item) && typeof item.name === "string");
+  return isRecordList(value) && value.every(({ name }) => typeof name === "string");
 }
 
 function named(list: readonly Settings[], name: string): Settings | undefined {

@@ -97,10 +97,24 @@ const OPEN: Readonly<Record<Parameters<FileSystem["open"]>[1], Deno.OpenOptions>
   append: { read: true, append: true, create: true, mode: 0o600 },
 };
 
+function isFolder(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** The operating system's files. */
 export const realFileSystem: FileSystem = {
   open(path, mode) {
-    return new RealFile(Deno.openSync(path, OPEN[mode]));
+    try {
+      return new RealFile(Deno.openSync(path, OPEN[mode]));
+    } catch (error) {
+      // Windows says that access is denied, as it does of files that another program holds.
+      if (Deno.build.os !== "windows" || !isFolder(path)) throw error;
+      throw new Deno.errors.IsADirectory(`${path} is a folder`, { cause: error });
+    }
   },
   rename: (from, to) => Deno.renameSync(from, to),
   link: (existing, name) => Deno.linkSync(existing, name),
@@ -123,6 +137,8 @@ export const realFileSystem: FileSystem = {
       if (
         error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
       ) return;
+      // Windows has other errors for what is no folder.
+      if (Deno.build.os === "windows" && !isFolder(path)) return;
       throw error;
     }
   },

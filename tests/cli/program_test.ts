@@ -3,7 +3,6 @@
  */
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { generateStudy, part10File, writeStudy } from "../../src/cli/demo_study.ts";
 import { configFrom } from "../../src/config/load.ts";
@@ -226,30 +225,3 @@ Deno.test("demo --once shows the study arriving and ends with 0", async () => {
     assert.match(stdout, /12 of 12 arrived, data sets identical byte for byte/);
   });
 });
-
-Deno.test("the compiled program would hold the worker and its WebAssembly", async () => {
-  await inFolder(undefined, async (folder) => {
-    const output = join(folder, "dicomforwarder");
-    const root = new URL("../../", import.meta.url);
-    const { default: manifest } = await import("../../deno.json", { with: { type: "json" } });
-    const words = manifest.tasks.compile.split(" ").slice(1);
-    words[words.indexOf("--output") + 1] = output;
-    // The base runtime is the one at hand: the output holds what a release would, though it need not start.
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: words,
-      cwd: root,
-      env: { DENORT_BIN: Deno.execPath(), NO_COLOR: "1" },
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-    const binary = await Deno.readFile(output);
-    assert.ok(includes(binary, "transcode/worker.ts"), "the worker's module is in it");
-    assert.ok(includes(binary, "dcmjs-native-codecs.wasm"), "the codecs are in it");
-  });
-});
-
-function includes(bytes: Uint8Array, text: string): boolean {
-  const { buffer, byteOffset, byteLength } = bytes;
-  return Buffer.from(buffer, byteOffset, byteLength).includes(text);
-}

@@ -10,7 +10,7 @@ import { encodeDataSet } from "../../src/dicom/encode.ts";
 import type { Entry } from "../../src/spool/entry.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { ATTACKS } from "../helpers/attack_names.ts";
-import { systemError } from "../helpers/faulty_files.ts";
+import { FaultyFiles, systemError } from "../helpers/faulty_files.ts";
 import { sha256 } from "../helpers/hashes.ts";
 import { noise } from "../helpers/hex.ts";
 import { dataSet, META, type SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
@@ -53,12 +53,17 @@ class Archive {
       for (const entry of Deno.readDirSync(folder)) {
         const path = join(folder, entry.name);
         if (entry.isDirectory) walk(path);
-        else found.set(relative(this.root, path), Deno.statSync(path).ino);
+        else found.set(plainPath(this.root, path), Deno.statSync(path).ino);
       }
     };
     walk(this.root);
     return found;
   }
+}
+
+/** Relative, with slashes on every system. */
+function plainPath(from: string, to: string): string {
+  return relative(from, to).replaceAll("\\", "/");
 }
 
 function withArchive(use: (archive: Archive) => Promise<void>): Promise<void> {
@@ -74,11 +79,11 @@ Deno.test("an instance is linked to its place, and its folders are on the disk b
     const entry = await store(archive.spool, ["archive"]);
     const [outcome] = await archive.deliver([entry]);
     assert.equal(outcome!.kind, "delivered");
-    const name = join("P1", "1.2.3", "1.2.3.1", "1.2.3.4.dcm");
+    const name = "P1/1.2.3/1.2.3.1/1.2.3.4.dcm";
     assert.deepEqual([...archive.files()], [[name, Deno.statSync(entry.path).ino]]);
     const synced = archive.directory.files.calls.filter((call) =>
       call.operation === "syncDirectory"
-    ).map((call) => relative(archive.directory.path, call.path));
+    ).map((call) => plainPath(archive.directory.path, call.path));
     for (
       const folder of ["", "archive", "archive/P1", "archive/P1/1.2.3", "archive/P1/1.2.3/1.2.3.1"]
     ) assert.ok(synced.includes(folder), `${folder} of ${synced}`);
@@ -86,7 +91,11 @@ Deno.test("an instance is linked to its place, and its folders are on the disk b
     assert.equal(archive.files().size, 1, "the archive keeps it");
   }));
 
-for (const code of ["EXDEV", "EPERM", "EMLINK", "EOPNOTSUPP"]) {
+// On Windows EPERM is what is said of files that are held, too.
+const CANNOT_LINK = ["EXDEV", "EMLINK", "EOPNOTSUPP"];
+if (Deno.build.os !== "windows") CANNOT_LINK.push("EPERM");
+
+for (const code of CANNOT_LINK) {
   Deno.test(`where linking fails with ${code} it is a whole copy, and linking is not tried again`, () =>
     withArchive(async (archive) => {
       archive.directory.files.fault = (operation) =>
@@ -102,6 +111,123 @@ for (const code of ["EXDEV", "EPERM", "EMLINK", "EOPNOTSUPP"]) {
       assert.equal(archive.files().size, 2, "and no part of a copy is left");
     }));
 }
+
+Deno.test("where a link fails because a file is held it is a whole copy, and linking is tried the next time", () =>
+  withArchive(async (archive) => {
+    const { files } = archive.directory;
+    files.fault = (operation) => operation === "link" ? systemError("EBUSY") : undefined;
+    const one = await store(archive.spool, ["archive"]);
+    assert.deepEqual((await archive.deliver([one])).map((outcome) => outcome.kind), ["delivered"]);
+    files.fault = () => undefined;
+    const two = await store(archive.spool, ["archive"], dataSet({ instance: "1.2.3.5" }), {
+      sopInstanceUid: "1.2.3.5",
+    });
+    assert.deepEqual((await archive.deliver([two])).map((outcome) => outcome.kind), ["delivered"]);
+    assert.equal(files.count("link"), 2);
+    const inodes = [...archive.files().values()];
+    assert.equal(inodes.includes(Deno.statSync(two.path).ino), true);
+    assert.equal(inodes.includes(Deno.statSync(one.path).ino), false);
+  }));
+
+/** Files whose names are the same in small letters and in capitals, as on NTFS. */
+class CaseBlindFiles extends FaultyFiles {
+  readonly #below: string;
+
+  constructor(below: string) {
+    super();
+    this.#below = below;
+  }
+
+  #plain(path: string): string {
+    return path.startsWith(this.#below)
+      ? this.#below + path.slice(this.#below.length).toLowerCase()
+      : path;
+  }
+
+  override open(path: string, mode: Parameters<FaultyFiles["open"]>[1]) {
+    return super.open(this.#plain(path), mode);
+  }
+
+  override rename(from: string, to: string) {
+    super.rename(this.#plain(from), this.#plain(to));
+  }
+
+  override link(existing: string, name: string) {
+    super.link(this.#plain(existing), this.#plain(name));
+  }
+
+  override protect(path: string) {
+    super.protect(this.#plain(path));
+  }
+
+  override remove(path: string) {
+    super.remove(this.#plain(path));
+  }
+
+  override makeDirectory(path: string) {
+    super.makeDirectory(this.#plain(path));
+  }
+
+  override exists(path: string) {
+    return super.exists(this.#plain(path));
+  }
+
+  override syncDirectory(path: string) {
+    return super.syncDirectory(this.#plain(path));
+  }
+}
+
+for (const way of ["linked", "copied"]) {
+  Deno.test(`where capitals make no difference, instances of names that differ in them are ${way} beside each other`, () =>
+    withArchive(async (archive) => {
+      const files = new CaseBlindFiles(archive.root);
+      files.fault = (operation) =>
+        operation === "link" && way === "copied" ? systemError("EXDEV") : undefined;
+      const destination = new DirectoryDestination(
+        { type: "directory", name: "archive", path: archive.root, retryAttempts: 3 },
+        archive.spool,
+        files,
+        { tellPaths: true },
+      );
+      const ids = [["A", "1.2.X"], ["a", "1.2.X"], ["A", "1.2.x"], ["a", "1.2.x"]] as const;
+      const hashes: string[] = [];
+      for (const [patient, instance] of ids) {
+        const bytes = dataSet({ patient, instance });
+        const entry = await store(archive.spool, ["archive"], bytes, { sopInstanceUid: instance });
+        hashes.push(sha256(Deno.readFileSync(entry.path)));
+        const [outcome] = await archive.deliver([entry], destination);
+        assert.equal(outcome!.kind, "delivered");
+      }
+      const kept = [...archive.files().keys()].map((name) =>
+        sha256(Deno.readFileSync(join(archive.root, name)))
+      );
+      assert.deepEqual(kept.sort(), hashes.sort(), "all four, each as it was");
+    }));
+}
+
+Deno.test("a copy that a scanner holds waits for its name, holds up nobody, and is not copied again", () =>
+  withArchive(async (archive) => {
+    const { files } = archive.directory;
+    const held = await store(archive.spool, ["archive"]);
+    const other = await store(archive.spool, ["archive"], dataSet({ instance: "1.2.3.5" }), {
+      sopInstanceUid: "1.2.3.5",
+    });
+    let scanning = true;
+    files.fault = (operation, _path, from) =>
+      operation === "link"
+        ? systemError("EXDEV")
+        : scanning && operation === "rename" && from!.includes(held.base)
+        ? systemError("EBUSY")
+        : undefined;
+    const kinds = (await archive.deliver([held, other])).map((outcome) => outcome.kind);
+    assert.deepEqual(kinds, ["held", "delivered"]);
+    const synced = () => files.calls.filter((call) => call.operation === "syncData").length;
+    const before = synced();
+    scanning = false;
+    assert.deepEqual((await archive.deliver([held])).map((outcome) => outcome.kind), ["delivered"]);
+    assert.equal(synced(), before, "the copy was there");
+    assert.deepEqual(archive.files().size, 2, "and nothing of it is left beside");
+  }));
 
 Deno.test("another error in linking is the destination's trouble, not the instance's", () =>
   withArchive(async (archive) => {
@@ -177,7 +303,7 @@ for (const what of ["the same instance", "two instances of one UID"]) {
 function takeSynced(archive: Archive): string[] {
   const { calls } = archive.directory.files;
   const synced = calls.filter((call) => call.operation === "syncDirectory")
-    .map((call) => relative(archive.directory.path, call.path));
+    .map((call) => plainPath(archive.directory.path, call.path));
   calls.length = 0;
   return synced;
 }
@@ -214,7 +340,7 @@ Deno.test("the archive's own folder is not lost with those above it: their names
     takeSynced(archive);
     await archive.deliver([await store(archive.spool, ["archive"])], deep);
     const synced = takeSynced(archive);
-    for (const folder of ["..", "", "archive", join("archive", "x")]) {
+    for (const folder of ["..", "", "archive", "archive/x"]) {
       assert.ok(synced.includes(folder), `${folder} of ${synced}`);
     }
   }));
@@ -266,11 +392,11 @@ Deno.test("another instance of the same UID is kept beside it with a warning, an
       true,
       true,
     ]);
-    const folder = join("P1", "1.2.3", "1.2.3.1");
+    const folder = "P1/1.2.3/1.2.3.1";
     assert.deepEqual([...archive.files().keys()].sort(), [
-      join(folder, "1.2.3.4.dcm"),
-      join(folder, "1.2.3.4~2.dcm"),
-      join(folder, "1.2.3.4~3.dcm"),
+      `${folder}/1.2.3.4.dcm`,
+      `${folder}/1.2.3.4~2.dcm`,
+      `${folder}/1.2.3.4~3.dcm`,
     ]);
     await archive.deliver(entries.toReversed(), archive.another());
     assert.equal(archive.files().size, 3);
@@ -309,7 +435,7 @@ Deno.test("a data set that says nothing of itself has a place, too", () =>
     const nothing = encodeDataSet([[0x00280010, "US", 4]]);
     await archive.deliver([await store(archive.spool, ["archive"], nothing)]);
     assert.deepEqual([...archive.files().keys()], [
-      join("NO-PATIENT-ID", "NO-STUDY-UID", "NO-SERIES-UID", "1.2.3.4.dcm"),
+      "NO-PATIENT-ID/NO-STUDY-UID/NO-SERIES-UID/1.2.3.4.dcm",
     ]);
   }));
 

@@ -146,8 +146,15 @@ export class Child {
 
 /** A port nobody listens on now. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  return freePorts(1)[0]!;
+}
+
+/** Ports nobody listens on now, each another one: the system gives a port again as soon as it is given back. */
+export function freePorts(count: number): number[] {
+  const held = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ports = held.map((listener) => listener.addr.port);
+  for (const listener of held) listener.close();
+  return ports;
 }
 
 /** Waits until something listens on a port. */

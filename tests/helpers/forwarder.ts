@@ -12,6 +12,8 @@ export const TEST_SETTINGS = {
   local_port: 0,
   // Tests run on small disks, too.
   minimum_free_space: "64MB",
+  // And wherever temporary files lie: nothing is kept there for long.
+  allow_unsafe_spool_volume: true,
 } as const;
 
 /** Settings of a DICOM destination on this machine. */

@@ -3,7 +3,7 @@
  */
 
 import { join } from "node:path";
-import { Child, freePort } from "./child.ts";
+import { Child, freePorts } from "./child.ts";
 import { until } from "./until.ts";
 
 export const ORTHANC_AE = "ORTHANC";
@@ -20,7 +20,7 @@ export class Orthanc implements AsyncDisposable {
   }
 
   static async start(folder: string): Promise<Orthanc> {
-    const [port, httpPort] = [freePort(), freePort()];
+    const [port, httpPort] = freePorts(2) as [number, number];
     Deno.mkdirSync(folder, { recursive: true });
     const file = join(folder, "orthanc.json");
     Deno.writeTextFileSync(

@@ -27,8 +27,22 @@ export class Scratch implements AsyncDisposable {
     return path;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
+  [Symbol.asyncDispose](): Promise<void> {
+    removeTree(this.path);
+    return Promise.resolve();
+  }
+}
+
+/**
+ * Removes a folder with all that is in it. On Windows a file that is still open may keep its name until it is closed: what is
+ * left then lies where temporary files lie.
+ */
+export function removeTree(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    const notEmpty = error instanceof Error && /os error (145|32|5)\)/.test(error.message);
+    if (Deno.build.os !== "windows" || !notEmpty) throw error;
   }
 }
 

@@ -13,6 +13,7 @@ import type { Committed } from "../../src/spool/incoming.ts";
 import { Spool } from "../../src/spool/spool.ts";
 import type { FakeClock } from "./fake_clock.ts";
 import { FaultyFiles } from "./faulty_files.ts";
+import { removeTree } from "./scratch.ts";
 
 export const META: FileMeta = {
   sopClassUid: "1.2.840.10008.5.1.4.1.1.2",
@@ -80,7 +81,7 @@ export class SpoolDirectory {
       for (const entry of Deno.readDirSync(directory)) {
         const path = join(directory, entry.name);
         if (entry.isDirectory) walk(path);
-        else found.push(relative(this.path, path));
+        else found.push(relative(this.path, path).replaceAll("\\", "/"));
       }
     };
     walk(this.path);
@@ -91,7 +92,7 @@ export class SpoolDirectory {
   }
 
   remove(): void {
-    Deno.removeSync(this.path, { recursive: true });
+    removeTree(this.path);
   }
 }
 

@@ -1,5 +1,5 @@
 /*
- * Is the port free, ours, or another's; how much room is there.
+ * Is the port free, ours, or another's; how much room is there; may the spool be there.
  */
 
 import assert from "node:assert/strict";
@@ -7,6 +7,8 @@ import { freePort } from "../helpers/child.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { lockSpool } from "../../src/spool/lock.ts";
 import { freeSpaceText } from "../../src/setup/free_space.ts";
+import { spoolTrouble } from "../../src/setup/spool_volume.ts";
+import { SpoolError } from "../../src/spool/version.ts";
 import { portState } from "../../src/setup/port.ts";
 
 Deno.test("a port is free, ours where the spool of its file is locked, and else another's", async () => {
@@ -44,4 +46,23 @@ Deno.test("an address this machine has not is told", () => {
 Deno.test("the room is that of the volume a folder is going to be on", async () => {
   await using scratch = await Scratch.make();
   assert.match(freeSpaceText(scratch.at("not", "there", "yet")), /^\d+\.\d GB free$/);
+});
+
+Deno.test("a spool that would be refused is told before the forwarder is", async () => {
+  await using scratch = await Scratch.make();
+  assert.equal(spoolTrouble(scratch.path, false, () => undefined), undefined);
+  assert.deepEqual(spoolTrouble("/s", false, () => "It is slow"), {
+    refused: false,
+    why: "It is slow.",
+  });
+  const refuse = (): never => {
+    throw new SpoolError("It is FAT");
+  };
+  assert.deepEqual(spoolTrouble("/s", false, refuse), { refused: true, why: "It is FAT." });
+});
+
+Deno.test({
+  name: "a spool in memory is told of",
+  ignore: Deno.build.os !== "linux",
+  fn: () => assert.match(spoolTrouble("/dev/shm/spool", false)!.why, /in memory \(tmpfs\)/),
 });

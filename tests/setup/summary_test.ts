@@ -37,8 +37,16 @@ Deno.test("changes are told key by key, in lists by the name of what changed", (
     "local_port: 104 -> 11112",
     "gone: 1 (removed)",
     "destinations a.port: 1 -> 2",
-    'destinations b: {"name":"b"} (removed)',
+    "destinations b: removed",
     'pacs_host: "h" (new)',
+  ]);
+  const routes = [{ destinations: ["a"] }, { modalities: ["CT"], destinations: ["b"] }];
+  const mended = [routes[0]!, { ...routes[1]!, destinations: ["a"] }];
+  assert.deepEqual(changeLines({ routes }, { routes: mended }), [
+    'routes 2.destinations: ["b"] -> ["a"]',
+  ]);
+  assert.deepEqual(changeLines({ routes }, { routes: mended.slice(1) }), [
+    "routes: 2 before, 1 now",
   ]);
   assert.deepEqual(changeLines(before, structuredClone(before)), []);
 });

@@ -271,7 +271,7 @@ peerTest("unknown keys are named, wrong values bring back to their section", [TM
   });
   await using terminal = await wizard(scratch);
   await terminal.shows(
-    /keys that the program does not know[^]*pacs_hots: did you mean "pacs_host"/,
+    /keys the program does not know[^]*pacs_hots: did you mean "pacs_host"/,
   );
   await terminal.choose(/What now/, /Leave them out when saving/);
   await terminal.shows(/does not start with this file/);

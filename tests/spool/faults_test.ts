@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { hashStudy } from "../../src/spool/entry_name.ts";
 import { lockSpool, spoolIsLocked } from "../../src/spool/lock.ts";
 import { SpoolError } from "../../src/spool/version.ts";
@@ -62,8 +63,7 @@ for (const at of [1, 2, 3]) {
 Deno.test("a rename that fails after the commit leaves the instance deliverable, and a start finds it", () =>
   withSpool(async (directory) => {
     const { spool } = await directory.start();
-    directory.files.fault = (operation) =>
-      operation === "rename" ? systemError("EACCES") : undefined;
+    directory.files.fault = (operation) => operation === "rename" ? systemError("EIO") : undefined;
     const entry = await store(spool, ["a", "b"]);
     assert.match(directory.reports.join(), /Cannot rename/);
     assert.match(entry.path, /incoming/);
@@ -248,7 +248,7 @@ Deno.test("a lock is held against a second process for as long as the first live
          console.log(error.name + ": " + error.message);
        }`,
     );
-    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
     const second = () =>
       new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-lock", "--config", config, script],

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import dimse from "dcmjs-dimse";
 import { generateStudy, part10File, writeStudy } from "../../src/cli/demo_study.ts";
@@ -364,7 +365,7 @@ Deno.test({
         }
         transcoder.close();`,
       );
-      const config = new URL("../../deno.json", import.meta.url).pathname;
+      const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
       const { stdout, stderr } = spawnSync(
         Deno.execPath(),
         ["run", "--quiet", "--no-prompt", "--no-check", "--config", config, "--allow-read", script],

@@ -8,10 +8,10 @@
 #                    deno run -A tests\windows\held_files.ts scanner.exe
 set -eu
 cd "$(dirname "$0")/../.."
-lab=${WINLAB:-/var/tmp/winlab}/winlab
+lab=${WINLAB:-/nowhere}/winlab
 compiler=x86_64-w64-mingw32-gcc
 if [ ! -x "$lab" ]; then
-  echo "skipped: there is no Windows lab here (WINLAB says where one lies)"
+  echo "skipped: there is no Windows lab here (WINLAB is to say where one lies)"
   exit 0
 fi
 if ! command -v "$compiler" >/dev/null; then
@@ -29,6 +29,7 @@ finish() {
   rm -rf "$folder"
 }
 trap finish EXIT
+trap "exit 1" INT TERM
 "$compiler" -municode -O2 -Wall -o "$folder/scanner.exe" tests/windows/scanner.c
 "$lab" cache tests/windows/held_files.ts >/dev/null
 NO_COLOR=1 "$lab" deno run -A --cached-only --no-check tests/windows/held_files.ts \

@@ -77,7 +77,7 @@ static void walk(const wchar_t *folder, unsigned most) {
   FindClose(list);
 }
 
-static int watch(const wchar_t *folder, unsigned most) {
+static void watch(const wchar_t *folder, unsigned most) {
   printf("watching\n");
   fflush(stdout);
   for (;;) {
@@ -90,7 +90,7 @@ static int watch(const wchar_t *folder, unsigned most) {
 int wmain(int argc, wchar_t **argv) {
   if (argc == 5 && wcscmp(argv[1], L"watch") == 0) {
     srand((unsigned)_wtoi(argv[4]));
-    return watch(argv[2], (unsigned)_wtoi(argv[3]));
+    watch(argv[2], (unsigned)_wtoi(argv[3]));
   }
   if (argc == 4 && wcscmp(argv[1], L"hold") == 0) {
     HANDLE file = CreateFileW(argv[2], GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
