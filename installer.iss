@@ -177,6 +177,12 @@ begin
   Result := Trim(ExpandConstant('{param:' + Parameter + '|}'));
 end;
 
+function GivenOr(const Parameter, Usual: String): String;
+begin
+  Result := Given(Parameter);
+  if Result = '' then Result := Usual;
+end;
+
 function IsGiven(const Switch: String): Boolean;
 var
   Index: Integer;
@@ -496,13 +502,13 @@ begin
     'What do modalities send to, and where do the images go?');
   NextRow := 0;
   AddHeading('This forwarder');
-  AetEdit := AddRow('&AE title:', ExpandConstant('{param:AET|DICOMFORWARDER}'), 'upper and lower case count', ScaleX(130));
-  PortEdit := AddRow('&Port:', ExpandConstant('{param:PORT|11112}'), 'as entered on the modalities', ScaleX(60));
+  AetEdit := AddRow('&AE title:', GivenOr('AET', 'DICOMFORWARDER'), 'upper and lower case count', ScaleX(130));
+  PortEdit := AddRow('&Port:', GivenOr('PORT', '11112'), 'as entered on the modalities', ScaleX(60));
   NextRow := NextRow + ScaleY(8);
   AddHeading('The PACS that images go to');
   PacsHostEdit := AddRow('&Host:', Given('PACSHOST'), 'name or IP address', ScaleX(200));
-  PacsPortEdit := AddRow('P&ort:', ExpandConstant('{param:PACSPORT|104}'), '', ScaleX(60));
-  PacsAetEdit := AddRow('AE &title:', ExpandConstant('{param:PACSAET|PACS}'), '', ScaleX(130));
+  PacsPortEdit := AddRow('P&ort:', GivenOr('PACSPORT', '104'), '', ScaleX(60));
+  PacsAetEdit := AddRow('AE &title:', GivenOr('PACSAET', 'PACS'), '', ScaleX(130));
   NextRow := NextRow + ScaleY(8);
   Note := TNewStaticText.Create(DicomPage);
   Note.Parent := DicomPage.Surface;

@@ -80,7 +80,7 @@ evidence() {
   tail -n 5 "$(newest_log)" 2>/dev/null
   tail -n 5 "$data/logs/service.log" 2>/dev/null | tr -d '\0'
 }
-newest_log() { ls -t "$data"/logs/dicom_forwarder_*.log 2>/dev/null | head -n 1; }
+newest_log() { find "$data/logs" -name 'dicom_forwarder_*.log' 2>/dev/null | sort | tail -n 1; }
 whole_log() { cat "$data"/logs/dicom_forwarder_*.log 2>/dev/null; }
 
 state() { winlab sc query $service | tr -d '\r' | awk '/ STATE / {print $4}'; }
@@ -179,7 +179,7 @@ kept_are() { [ "$(kept)" = "$1" ]; }
 # ---------------------------------------------------------------- the wizard
 
 # on_page TEXT: waits until a window shows it, and the same again a moment later; a picture of it is kept.
-picture=0
+pictures=0
 on_page() {
   if ! within 60 shows "$1"; then
     bad "the wizard shows: $1" "$(winlab windows)"
@@ -188,7 +188,13 @@ on_page() {
   sleep 0.6
   page=$(winlab windows | sed 's/&//g')
   good "the wizard shows: $1"
-  [ -z "$pages" ] || { picture=$((picture + 1)); winlab shot "$pages/$(printf %02d $picture)-$(tr -cs 'A-Za-z0-9\n' - <<<"$1").png" front; }
+  picture "$1"
+}
+# picture NAME: of the window in front, where pictures are wanted.
+picture() {
+  [ -n "$pages" ] || return 0
+  pictures=$((pictures + 1))
+  winlab shot "$pages/$(printf %02d $pictures)-$(tr -cs 'A-Za-z0-9\n' - <<<"$1").png" front
 }
 shows() { [[ $(winlab windows | sed 's/&//g') == *"$1"* ]]; }
 press() { within 20 winlab press "$1"; }
@@ -502,7 +508,7 @@ part "Upgrade where the service cannot be registered"
 winlab record netsh 5 "Access is denied."
 setup "exit code 11" 11 "$newer"
 log_says "the log says it" "The service could not be registered."
-log_says "with the tool's own words" "Access is denied."
+log_says "with the reason" "Cannot remove the firewall rule: it needs the rights of an administrator"
 becomes "the service runs again, as it did" 40 is_state RUNNING
 winlab record netsh 0
 setup "once more, with the cause removed" 0 "$newer"
@@ -518,6 +524,16 @@ contains "and disabled" "DISABLED" "$(start_type)"
 winlab sc config $service start= demand >/dev/null
 
 # ---------------------------------------------------------------- uninstall
+
+part "Uninstall where something cannot be removed"
+winlab record netsh 5 "Access is denied."
+said=$(winlab uninstall "DICOM Forwarder" 2>&1)
+lacks "it does not end well" "EXIT 0" "$said"
+contains "its log says why" "The service could not be removed, so nothing was." "$(tr -d '\r' <"$(sed -n 's/^LOG //p' <<<"$said")")"
+holds "the program is still there" test -s "$app/dicomforwarder.exe"
+holds "and can be removed again" test -s "$app/unins000.exe"
+winlab record netsh 0
+setup "Setup mends it" 0 "$newer"
 
 part "Uninstall while images wait"
 runs
@@ -566,7 +582,8 @@ holds "without an answer of one's own the data is kept" test -s "$config"
 
 part "Installation without settings, with the wizard"
 rm -rf "$data"
-wizard "$first"
+# In a console window of its own, as a program that is started from the desktop opens one.
+wizard wineconsole "$first"
 to_settings_page
 on_page "DICOM settings"
 press Next
@@ -574,20 +591,24 @@ on_page "Ready to Install"
 press Install
 on_page "Completing the DICOM Forwarder Setup Wizard"
 contains "there is a service" STOPPED "$(state)"
-[ ! -e "$config" ] && good "and no configuration" || bad "and no configuration" "$(cat "$config")"
+holds "and no configuration" test ! -e "$config"
 press "Start the service"
 press Finish
-program_of() { winlab ps | grep -q "dicomforwarder.exe. $1"; }
-becomes "Configure now opens the configuration wizard" 40 program_of setup
-[ -z "$pages" ] || { sleep 3; winlab shot "$pages/$(printf %02d $((picture += 1)))-configure-now.png"; }
+program_runs() { winlab ps | grep -q "deno.exe.*main.ts.*$1"; }
+program_ended() { ! program_runs ""; }
+becomes "Configure now opens the configuration wizard" 40 program_runs setup
+sleep 4
+picture "Configure now"
 equal "the service is not started before it has ended" STOPPED "$(state)"
 winlab kill dicomforwarder.exe >/dev/null
-sleep 2
+within 20 program_ended
+sleep 1
 winlab key Return
-becomes "then it is started" 20 program_of "service start"
-sleep 10
+becomes "then it is started" 20 program_runs "service.*start"
+within 40 program_ended
+sleep 1
 holds "what fails stays on the screen: Setup waits" kill -0 "$wizard_pid"
-[ -z "$pages" ] || winlab shot "$pages/$(printf %02d $((picture += 1)))-start-failed.png"
+picture "Start failed"
 winlab key Return
 becomes "until a key is pressed" 20 wizard_ended
 
@@ -603,6 +624,17 @@ press OK
 holds "the data is gone" test ! -e "$data"
 holds "and the program" test ! -e "$app"
 contains "and the service" "FAILED 1060" "$(winlab sc query $service)"
+
+part "Silent installation that does not start anything"
+setup "/NOSTART: exit code 0" 0 "$first" /NOSTART "/PORT=$port" /PACSHOST=127.0.0.1
+equal "the service is there, stopped" STOPPED "$(state)"
+holds "and the configuration" test -s "$config"
+winlab uninstall "DICOM Forwarder" >/dev/null 2>&1
+rm -rf "$data"
+setup "no values: exit code 0" 0 "$first"
+equal "the service is there, stopped" STOPPED "$(state)"
+holds "and no configuration" test ! -e "$config"
+log_says "which the log says" "There is no configuration: the service is not started."
 
 printf '\n%d s\n%d passed, %d failed\n' $((SECONDS - began)) $passed $failed
 [ $failed = 0 ]
