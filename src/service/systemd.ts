@@ -55,7 +55,7 @@ export class SystemdService implements ServiceManager {
     ]);
     if (code !== 0) throw new ServiceError(`Cannot ask systemd for ${UNIT_NAME}: ${text}`);
     const unit = await unitText(this.#path("systemd/system", UNIT_NAME));
-    return { ...parseShow(text), config: configIn(unit) };
+    return { ...parseShow(text), config: configIn(unit), program: programIn(unit) };
   }
 
   async install(definition: ServiceDefinition): Promise<readonly string[]> {
@@ -156,7 +156,7 @@ export class SystemdService implements ServiceManager {
 }
 
 /** `systemctl show`: one `Name=value` a line. */
-export function parseShow(text: string): Omit<ServiceState, "config"> {
+export function parseShow(text: string): Omit<ServiceState, "config" | "program"> {
   const values = new Map(
     text.split("\n").map((line): [string, string] => {
       const at = line.indexOf("=");
@@ -219,7 +219,17 @@ async function unitText(path: string): Promise<string> {
 /** The configuration that a unit of ours starts the program with. */
 function configIn(unit: string): string | undefined {
   const quoted = /^ExecStart=.* --config "((?:[^"\\]|\\.)*)"/m.exec(unit)?.[1];
-  return quoted?.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
+  return quoted === undefined ? undefined : unquoted(quoted).replaceAll("$$", () => "$");
+}
+
+/** The program that a unit of ours starts. */
+function programIn(unit: string): string | undefined {
+  const quoted = /^ExecStart="((?:[^"\\]|\\.)*)"/m.exec(unit)?.[1];
+  return quoted === undefined ? undefined : unquoted(quoted);
+}
+
+function unquoted(text: string): string {
+  return text.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
 }
 
 function reason(error: unknown): string {

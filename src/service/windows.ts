@@ -19,7 +19,9 @@ import {
   ASK_ARGUMENTS,
   configIn,
   installPlan,
+  isRemote,
   nssmBeside,
+  programIn,
   STARTED_MS,
   type ToolCall,
   uninstallPlan,
@@ -53,6 +55,7 @@ export interface WindowsServiceOptions {
   readonly makeFolder: (path: string) => Promise<void>;
   /** True where nothing runs from this file any more. */
   readonly isFree: (path: string) => Promise<boolean>;
+  readonly isThere: (path: string) => Promise<boolean>;
   /** The program, absolute. */
   readonly program: string;
 }
@@ -68,18 +71,36 @@ export class WindowsService implements ServiceManager {
   async state(): Promise<ServiceState> {
     const seen = await this.#query();
     if (seen.state === "absent") {
-      return { ...seen, startType: "", account: "", config: undefined };
+      return { ...seen, startType: "", account: "", config: undefined, program: undefined };
     }
     const config = await this.#sc(["qc", SERVICE_NAME], []);
     const { text } = await this.#options.run("reg.exe", ASK_ARGUMENTS);
-    return { ...seen, ...parseConfig(config.text), config: configIn(text) };
+    return {
+      ...seen,
+      ...parseConfig(config.text),
+      config: configIn(text),
+      program: programIn(text),
+    };
   }
 
   async install(definition: ServiceDefinition): Promise<readonly string[]> {
+    const wrapper = nssmBeside(definition.program);
+    if (!await this.#options.isThere(wrapper)) {
+      throw new ServiceError(
+        `${wrapper} is missing, which runs the program as a service: install with the Setup program, or put nssm.exe there`,
+      );
+    }
     const found = await this.state();
     const { privateFolders, sharedFolders } = definition.settings;
     const done: string[] = [];
-    for (const path of [...privateFolders, ...sharedFolders]) await this.#options.makeFolder(path);
+    for (const path of [...privateFolders, ...sharedFolders]) {
+      if (!isRemote(path)) await this.#options.makeFolder(path);
+      else {
+        done.push(
+          `leave ${path} as it is: whoever keeps it must let this computer's account, or the service's, write there`,
+        );
+      }
+    }
     const plan = installPlan(definition, found.state === "absent" ? null : found);
     for (const call of plan) {
       await this.#do(call);
@@ -125,11 +146,11 @@ export class WindowsService implements ServiceManager {
     // A stop in the middle of a start is answered with RUNNING, which it is not.
     await waitForState(
       waiting,
-      ["running", "stopped", "stopping", "waiting to restart"],
+      ["running", "stopped", "stopping", "waiting to restart", "absent"],
       START_LIMIT_MS,
     );
     await this.#sc(["stop", SERVICE_NAME], [ScError.NotStarted, ScError.CannotAcceptNow]);
-    await waitForState(waiting, ["stopped"], STOP_LIMIT_MS);
+    await waitForState(waiting, ["stopped", "absent"], STOP_LIMIT_MS);
   }
 
   async #query(): Promise<Pick<ServiceState, "state" | "exitCode">> {

@@ -134,6 +134,23 @@ Deno.test("an upgrade keeps the account of the unit and whether it starts by its
   assert.ok(!house.calls.some((call) => /enable|disable/.test(call)));
 });
 
+Deno.test("program and configuration of the unit are read back, whatever characters their paths have", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  const [program, config] = ["/opt/a $b 100%/forwarder", '/etc/$HOME ${x} "q" 5% \\\\/config.json'];
+  await service.install({ ...DEFINITION, program, config });
+  const { program: toldProgram, config: toldConfig } = await service.state();
+  assert.deepEqual([toldProgram, toldConfig], [program, config]);
+  const unit = await Deno.readTextFile(join(scratch.path, "systemd/system/dicomforwarder.service"));
+  // systemd puts variables into arguments, not into the program's own path.
+  assert.match(unit, /^ExecStart="\/opt\/a \$b .* --config "\/etc\/\$\$HOME \$\$\{x\} /m);
+});
+
 Deno.test("missing rights are one sentence that says what to do", async () => {
   await using scratch = await Scratch.make();
   const house = new House();

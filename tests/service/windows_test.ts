@@ -7,13 +7,20 @@ import { DATA, definition, WindowsHouse } from "./house.ts";
 
 const never = new AbortController().signal;
 
-function serviceOf(house: WindowsHouse, more: { made?: string[]; isFree?: () => boolean } = {}) {
-  const { made, isFree = () => true } = more;
+interface More {
+  made?: string[];
+  isFree?: () => boolean;
+  isThere?: (path: string) => boolean;
+}
+
+function serviceOf(house: WindowsHouse, more: More = {}) {
+  const { made, isFree = () => true, isThere = () => true } = more;
   return new WindowsService({
     run: house.run,
     pause: () => Promise.resolve(),
     makeFolder: (path) => Promise.resolve(void made?.push(path)),
     isFree: () => Promise.resolve(isFree()),
+    isThere: (path) => Promise.resolve(isThere(path)),
     program: definition().program,
   });
 }
@@ -42,7 +49,56 @@ Deno.test("state, start type and account are read whatever the language of Windo
     startType: "automatic, delayed",
     account: "NT SERVICE\\DicomForwarder",
     config: `${DATA}\\config.json`,
+    program: undefined,
   });
+});
+
+Deno.test("paths outside the console's old code page are read back as they were written", async () => {
+  const config = "D:\\Röntgen 100% 画像\\config.json";
+  const program = "D:\\Röntgen\\dicomforwarder.exe";
+  const house = running();
+  await serviceOf(house).install(definition({ config, program }));
+  // What reg.exe prints of it on a Windows with code page 850: our own values in ASCII, the wrapper's in pieces.
+  house.answers.set("reg.exe query", {
+    code: 0,
+    text: house.calls.filter((call) => /^reg.exe add \S+\\Parameters \/v/.test(call)).map(
+      (call) => {
+        const [, name, type, value] = / \/v (\S+) \/t (\S+) \/d (.*) \/f$/.exec(call)!;
+        return `    ${name}    ${type}    ${value!.replaceAll(/[^ -~]/g, "\ufffd")}\n`;
+      },
+    ).join(""),
+  });
+  const state = await serviceOf(house).state();
+  assert.equal(state.config, config);
+  assert.equal(state.program, program);
+});
+
+Deno.test("without nssm.exe beside the program nothing is registered that could not start", async () => {
+  const house = new WindowsHouse();
+  await assert.rejects(
+    serviceOf(house, { isThere: () => false }).install(definition()),
+    /nssm\.exe is missing/,
+  );
+  assert.ok(!house.calls.some((call) => call.startsWith("sc.exe create")));
+});
+
+Deno.test("an archive on another computer is left as it is, and said", async () => {
+  const house = new WindowsHouse();
+  const made: string[] = [];
+  const settings = {
+    ...definition().settings,
+    sharedFolders: ["\\\\nas\\archive", "\\\\?\\UNC\\nas\\more", "\\\\?\\D:\\long"],
+  };
+  const done = await serviceOf(house, { made }).install(definition({ settings }));
+  assert.deepEqual(made.slice(2), ["\\\\?\\D:\\long"]);
+  assert.ok(!house.calls.some((call) => /^icacls.exe .*nas/.test(call)));
+  assert.equal(done.filter((step) => step.startsWith("leave \\\\")).length, 2);
+});
+
+Deno.test("stopping a service that is not there says so at once", async () => {
+  const house = new WindowsHouse();
+  await assert.rejects(serviceOf(house).stop(never), /Cannot stop the service: .*not installed/);
+  assert.equal(house.calls.length, 2);
 });
 
 Deno.test("the program's own exit code is told, not Windows' number for there being one", async () => {
