@@ -10,8 +10,10 @@ import {
   type ServiceDefinition,
   ServiceError,
   type ServiceManager,
+  type ServiceSettings,
   type ServiceState,
 } from "./definition.ts";
+import { entriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
 import { systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
 import type { RunTool, ToolResult } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
@@ -64,6 +66,8 @@ export class SystemdService implements ServiceManager {
       LINUX_ACCOUNT;
     const isNew = (await this.state()).state === "absent";
     const done: string[] = [];
+    const { settings, used } = await separateUsedByOthers(definition.settings, entriesOf);
+    done.push(...used.map(usedByOthers));
     const write = async (path: string, text: string) => {
       try {
         await Deno.mkdir(dirname(path), { recursive: true });
@@ -84,7 +88,13 @@ export class SystemdService implements ServiceManager {
       done.push(`make the account ${LINUX_ACCOUNT}`);
     }
     const folders = this.#path("tmpfiles.d", "dicomforwarder.conf");
-    await write(folders, tmpfiles(definition, account));
+    const madeBefore = await unitText(folders);
+    const theirs = new Set<string>();
+    for (const path of settings.sharedFolders) {
+      const ours = madeBefore.includes(`d ${quoted(path)} `);
+      if (!ours && await entriesOf(path) !== undefined) theirs.add(path);
+    }
+    await write(folders, tmpfiles(settings, account, theirs));
     await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
     done.push("make the folders and give them to the account");
     await write(unit, systemdUnit({ ...definition, account }, { forUser: false }));
@@ -189,21 +199,34 @@ export function parseShow(text: string): Omit<ServiceState, "config" | "program"
   };
 }
 
-/** The folders, and whose they are. What was written by hand as root before becomes the account's. */
+/**
+ * The folders, and whose they are. What was written by hand as root before becomes the account's.
+ *
+ * @param theirs shared folders that were there before: the account may write to them beside all who may already
+ */
 export function tmpfiles(
-  { settings }: Pick<ServiceDefinition, "settings">,
+  settings: Pick<ServiceSettings, "privateFolders" | "sharedFolders">,
   account: string,
+  theirs: ReadonlySet<string>,
 ): string {
-  const quoted = (path: string) =>
-    `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
+  // An account of someone's own need not have a group of its name.
+  const group = account === LINUX_ACCOUNT ? account : "-";
   return [
     ...settings.privateFolders.flatMap((path) => [
-      `d ${quoted(path)} 0700 ${account} ${account} -`,
-      `Z ${quoted(path)} - ${account} ${account} -`,
+      `d ${quoted(path)} 0700 ${account} ${group} -`,
+      `Z ${quoted(path)} - ${account} ${group} -`,
     ]),
-    ...settings.sharedFolders.map((path) => `d ${quoted(path)} 0750 ${account} ${account} -`),
+    ...settings.sharedFolders.map((path) =>
+      theirs.has(path)
+        ? `a+ ${quoted(path)} - - - - u:${account}:rwx,d:u:${account}:rwx`
+        : `d ${quoted(path)} 0750 ${account} ${group} -`
+    ),
     "",
   ].join("\n");
+}
+
+function quoted(path: string): string {
+  return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
 }
 
 /** The unit that is there; empty where there is none. */

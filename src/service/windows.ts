@@ -12,6 +12,7 @@ import {
   type ServiceManager,
   type ServiceState,
 } from "./definition.ts";
+import { type EntriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
 import { parseConfig, parseQuery, ScError, scErrorOf } from "./sc_output.ts";
 import type { RunTool } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
@@ -56,6 +57,7 @@ export interface WindowsServiceOptions {
   /** True where nothing runs from this file any more. */
   readonly isFree: (path: string) => Promise<boolean>;
   readonly isThere: (path: string) => Promise<boolean>;
+  readonly entriesOf: EntriesOf;
   /** The program, absolute. */
   readonly program: string;
 }
@@ -91,8 +93,12 @@ export class WindowsService implements ServiceManager {
       );
     }
     const found = await this.state();
-    const { privateFolders, sharedFolders } = definition.settings;
-    const done: string[] = [];
+    const { settings, used } = await separateUsedByOthers(
+      definition.settings,
+      this.#options.entriesOf,
+    );
+    const { privateFolders, sharedFolders } = settings;
+    const done = used.map(usedByOthers);
     for (const path of [...privateFolders, ...sharedFolders]) {
       if (!isRemote(path)) await this.#options.makeFolder(path);
       else {
@@ -101,7 +107,7 @@ export class WindowsService implements ServiceManager {
         );
       }
     }
-    const plan = installPlan(definition, found.state === "absent" ? null : found);
+    const plan = installPlan({ ...definition, settings }, found.state === "absent" ? null : found);
     for (const call of plan) {
       await this.#do(call);
       if (done.at(-1) !== call.purpose) done.push(call.purpose);

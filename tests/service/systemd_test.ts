@@ -151,6 +151,45 @@ Deno.test("program and configuration of the unit are read back, whatever charact
   assert.match(unit, /^ExecStart="\/opt\/a \$b .* --config "\/etc\/\$\$HOME \$\$\{x\} /m);
 });
 
+Deno.test("folders that were there before stay those of whom they were", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  const [logs, archive, made] = ["var log", "archive", "made"].map((name) =>
+    join(scratch.path, name)
+  );
+  await Deno.mkdir(logs!);
+  await Deno.writeTextFile(join(logs!, "syslog"), "");
+  await Deno.mkdir(archive!);
+  const spool = join(scratch.path, "spool");
+  const settings = {
+    ...DEFINITION.settings,
+    privateFolders: [logs!, spool],
+    sharedFolders: [archive!, made!],
+  };
+  const conf = async () =>
+    (await Deno.readTextFile(join(scratch.path, "tmpfiles.d/dicomforwarder.conf"))).split("\n");
+  const wanted = [
+    `d "${spool}" 0700 dicom - -`,
+    `Z "${spool}" - dicom - -`,
+    `a+ "${archive}" - - - - u:dicom:rwx,d:u:dicom:rwx`,
+    `d "${made}" 0750 dicom - -`,
+    `a+ "${logs}" - - - - u:dicom:rwx,d:u:dicom:rwx`,
+    "",
+  ];
+  await service.install({ ...DEFINITION, settings });
+  assert.deepEqual(await conf(), wanted);
+  // As systemd-tmpfiles has made them by the time of an upgrade.
+  await Deno.mkdir(spool);
+  await Deno.mkdir(made!);
+  await service.install({ ...DEFINITION, settings });
+  assert.deepEqual(await conf(), wanted);
+});
+
 Deno.test("missing rights are one sentence that says what to do", async () => {
   await using scratch = await Scratch.make();
   const house = new House();

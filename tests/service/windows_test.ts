@@ -11,15 +11,17 @@ interface More {
   made?: string[];
   isFree?: () => boolean;
   isThere?: (path: string) => boolean;
+  entries?: Record<string, string[]>;
 }
 
 function serviceOf(house: WindowsHouse, more: More = {}) {
-  const { made, isFree = () => true, isThere = () => true } = more;
+  const { made, isFree = () => true, isThere = () => true, entries = {} } = more;
   return new WindowsService({
     run: house.run,
     pause: () => Promise.resolve(),
     makeFolder: (path) => Promise.resolve(void made?.push(path)),
     isFree: () => Promise.resolve(isFree()),
+    entriesOf: (path) => Promise.resolve(entries[path]),
     isThere: (path) => Promise.resolve(isThere(path)),
     program: definition().program,
   });
@@ -93,6 +95,20 @@ Deno.test("an archive on another computer is left as it is, and said", async () 
   assert.deepEqual(made.slice(2), ["\\\\?\\D:\\long"]);
   assert.ok(!house.calls.some((call) => /^icacls.exe .*nas/.test(call)));
   assert.equal(done.filter((step) => step.startsWith("leave \\\\")).length, 2);
+});
+
+Deno.test("logs in a folder that others use do not close it to them", async () => {
+  const house = new WindowsHouse();
+  const entries = {
+    [`${DATA}\\logs`]: ["dicom_forwarder_20261125.log", "iis.log"],
+    [`${DATA}\\spool`]: ["LOCK", "VERSION", "queue", "System Volume Information"],
+  };
+  const done = await serviceOf(house, { entries }).install(definition());
+  const icacls = house.calls.filter((call) => call.startsWith("icacls.exe"));
+  assert.ok(icacls.some((call) => call.includes("spool /inheritance:r")));
+  assert.ok(!icacls.some((call) => call.includes("logs /inheritance:r")));
+  assert.ok(icacls.some((call) => call.includes("logs /grant NT SERVICE")));
+  assert.match(done[0]!, /logs open to those .* iis\.log/);
 });
 
 Deno.test("stopping a service that is not there says so at once", async () => {
