@@ -109,7 +109,13 @@ export class WindowsService implements ServiceManager {
     }
     const plan = installPlan({ ...definition, settings }, found.state === "absent" ? null : found);
     for (const call of plan) {
-      await this.#do(call);
+      try {
+        await this.#do(call);
+      } catch (error) {
+        if (call.optional !== true || !(error instanceof ServiceError)) throw error;
+        done.push(`NOT done: ${error.message}`);
+        continue;
+      }
       if (done.at(-1) !== call.purpose) done.push(call.purpose);
     }
     return done;

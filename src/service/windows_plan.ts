@@ -25,6 +25,8 @@ export interface ToolCall {
   readonly args: readonly string[];
   /** Exit codes other than 0 that are as good. */
   readonly alsoGood?: readonly number[];
+  /** The service is in order without it: a failure is told and the rest is done. */
+  readonly optional?: true;
 }
 
 /** What is registered already. */
@@ -242,7 +244,11 @@ function folderCalls({ config, settings }: ServiceDefinition, account: string): 
   return [
     ...(isOwnFolder(home) ? [rights(settingsFolder(home, name))] : []),
     ...settings.privateFolders.filter(isHere).map((path) => rights(privateFolder(path, name))),
-    ...settings.sharedFolders.filter(isHere).map((path) => rights(sharedFolder(path, name))),
+    // A disk without rights of its own (exFAT) takes none, and lets everybody write.
+    ...settings.sharedFolders.filter(isHere).map((path) => ({
+      ...rights(sharedFolder(path, name)),
+      optional: true as const,
+    })),
   ];
 }
 

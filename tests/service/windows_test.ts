@@ -97,6 +97,14 @@ Deno.test("an archive on another computer is left as it is, and said", async () 
   assert.equal(done.filter((step) => step.startsWith("leave \\\\")).length, 2);
 });
 
+Deno.test("an archive that takes no rights keeps nothing else from being done, and is said", async () => {
+  const house = new WindowsHouse();
+  house.answers.set("icacls.exe D:\\archive", { code: 1, text: "D:\\archive: ..." });
+  const done = await serviceOf(house).install(definition());
+  assert.ok(done.some((step) => /^NOT done: Cannot set who may use D:\\archive/.test(step)));
+  assert.ok(house.calls.some((call) => /^netsh.exe .* add rule/.test(call)));
+});
+
 Deno.test("logs in a folder that others use do not close it to them", async () => {
   const house = new WindowsHouse();
   const entries = {
