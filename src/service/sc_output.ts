@@ -8,6 +8,7 @@ import type { ServiceState } from "./definition.ts";
 export const ScError = {
   AccessDenied: 5,
   AlreadyRunning: 1056,
+  InvalidAccount: 1057,
   NotInstalled: 1060,
   CannotAcceptNow: 1061,
   NotStarted: 1062,

@@ -43,6 +43,8 @@ const WHY: Readonly<Record<number, string>> = {
   [ScError.NotInstalled]: "the service is not installed: say service install",
   [ScError.Disabled]:
     `it is disabled: set its start type in Services, or say sc config ${SERVICE_NAME} start= delayed-auto`,
+  [ScError.InvalidAccount]:
+    "the account does not exist, or has a password, which this cannot set: install it without --account, set the account and its password on the service's Log On page in Services, and say service install once more, which gives it its rights",
   [ScError.LogonFailed]:
     "its account may not log on as a service, or the password set for it is wrong: see its Log On page in Services",
   [ScError.MarkedForDeletion]:

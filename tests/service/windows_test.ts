@@ -153,6 +153,18 @@ Deno.test("missing rights are one sentence that says what to do", async () => {
   });
 });
 
+Deno.test("an account with a password is told where it can be set", async () => {
+  const house = new WindowsHouse();
+  house.answers.set("sc.exe create", {
+    code: 1057,
+    text: "[SC] CreateService FAILED 1057:\n\n...",
+  });
+  await assert.rejects(
+    serviceOf(house).install(definition({ account: "CLINIC\\pacs" })),
+    /Cannot register the service: .*Log On page.*service install once more/,
+  );
+});
+
 Deno.test("a start returns when the service runs", async () => {
   const house = running();
   house.states = ["STOPPED"];
