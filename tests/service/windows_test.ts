@@ -132,6 +132,16 @@ Deno.test("the program's own exit code is told, not Windows' number for there be
   assert.equal((await serviceOf(house).state()).exitCode, 3);
 });
 
+Deno.test("a service that was never started has not ended with anything", async () => {
+  const house = running();
+  house.answers.set("sc.exe query", {
+    code: 0,
+    text: "        STATE              : 1  STOPPED\n" +
+      "        WIN32_EXIT_CODE    : 1077  (0x435)\n        SERVICE_EXIT_CODE  : 0  (0x0)\n",
+  });
+  assert.equal((await serviceOf(house).state()).exitCode, undefined);
+});
+
 Deno.test("the folders are there before rights are set on them", async () => {
   const house = new WindowsHouse();
   const made: string[] = [];
