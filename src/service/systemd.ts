@@ -97,7 +97,11 @@ export class SystemdService implements ServiceManager {
     await write(folders, tmpfiles(settings, account, theirs));
     await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
     done.push("make the folders and give them to the account");
-    await write(unit, systemdUnit({ ...definition, account }, { forUser: false }));
+    const before = await unitText(unit);
+    const text = systemdUnit({ ...definition, account }, { forUser: false });
+    // It may have been changed by hand.
+    if (before !== "" && before !== text) await write(`${unit}.bak`, before);
+    await write(unit, text);
     await this.#must("have systemd read the unit", "systemctl", ["daemon-reload"]);
     if (definition.start === "demand") {
       await this.#must("disable the unit", "systemctl", ["disable", UNIT_NAME]);
@@ -117,6 +121,7 @@ export class SystemdService implements ServiceManager {
     for (
       const path of [
         this.#path("systemd/system", UNIT_NAME),
+        this.#path("systemd/system", `${UNIT_NAME}.bak`),
         this.#path("tmpfiles.d", "dicomforwarder.conf"),
         this.#path("sysusers.d", "dicomforwarder.conf"),
       ]

@@ -48,7 +48,10 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
     ]],
     ["Install", [`WantedBy=${forUser ? "default.target" : "multi-user.target"}`]],
   ];
-  return sections.map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
+  const note = forUser
+    ? ""
+    : `# Written by \`service install\` and set-up. Changes of your own: systemctl edit ${UNIT_NAME}\n`;
+  return note + sections.map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
 }
 
 function hardening({ settings }: ServiceDefinition): string[] {

@@ -151,6 +151,29 @@ Deno.test("program and configuration of the unit are read back, whatever charact
   assert.match(unit, /^ExecStart="\/opt\/a \$b .* --config "\/etc\/\$\$HOME \$\$\{x\} /m);
 });
 
+Deno.test("a unit changed by hand is kept beside the one that takes its place", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  const folder = join(scratch.path, "systemd/system");
+  const names = async () =>
+    (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+  await service.install(DEFINITION);
+  await service.install(DEFINITION);
+  assert.deepEqual(await names(), ["dicomforwarder.service"]);
+  const unit = join(folder, "dicomforwarder.service");
+  const edited = (await Deno.readTextFile(unit)).replace("RestartSec=5", "RestartSec=60");
+  await Deno.writeTextFile(unit, edited);
+  await service.install(DEFINITION);
+  assert.equal(await Deno.readTextFile(`${unit}.bak`), edited);
+  await service.uninstall(never);
+  assert.deepEqual(await names(), []);
+});
+
 Deno.test("folders that were there before stay those of whom they were", async () => {
   await using scratch = await Scratch.make();
   const house = new House();
