@@ -240,15 +240,14 @@ function folderCalls({ config, settings }: ServiceDefinition, account: string): 
     args,
   });
   const home = dirname(config);
-  if (name === undefined) return [];
   return [
     ...(isOwnFolder(home) ? [rights(settingsFolder(home, name))] : []),
     ...settings.privateFolders.filter(isHere).map((path) => rights(privateFolder(path, name))),
     // A disk without rights of its own (exFAT) takes none, and lets everybody write.
-    ...settings.sharedFolders.filter(isHere).map((path) => ({
+    ...(name === undefined ? [] : settings.sharedFolders.filter(isHere).map((path) => ({
       ...rights(sharedFolder(path, name)),
       optional: true as const,
-    })),
+    }))),
   ];
 }
 
