@@ -17,3 +17,16 @@ Deno.test("an installed configuration that this user may not see is meant all th
     Deno.stat = real;
   }
 });
+
+Deno.test("a folder that this user may not look into hides no installed configuration", async () => {
+  const real = Deno.stat;
+  Deno.stat = (path) =>
+    path === systemConfigFile()
+      ? Promise.resolve({} as Deno.FileInfo)
+      : Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  try {
+    assert.equal(await existingConfigFile(), systemConfigFile());
+  } finally {
+    Deno.stat = real;
+  }
+});
