@@ -19,14 +19,19 @@ export function systemConfigFile(): string {
 
 /** The first of the usual places that has one; undefined where none has. */
 export async function existingConfigFile(): Promise<string | undefined> {
-  for (const path of usualPlaces()) if (await exists(path)) return path;
+  for (const path of usualPlaces()) {
+    const there = await look(path);
+    // What this user may not see is meant where it is the installed one, which is closed to all but administrators: reading
+    // it says so. Elsewhere, in another person's folder, it is nobody's concern.
+    if (there === "yes" || (there === "hidden" && path === systemConfigFile())) return path;
+  }
   return undefined;
 }
 
 /** Where a configuration is made that is nowhere yet: where an installer has prepared the place, else here. */
 export async function configFileToMake(): Promise<string> {
   const installed = systemConfigFile();
-  return await exists(dirname(installed)) ? installed : "config.json";
+  return await look(dirname(installed)) === "no" ? "config.json" : installed;
 }
 
 /**
@@ -43,12 +48,13 @@ export async function findConfigFile(named: string | undefined): Promise<string>
   );
 }
 
-async function exists(path: string): Promise<boolean> {
+async function look(path: string): Promise<"yes" | "no" | "hidden"> {
   try {
     await Deno.stat(path);
-    return true;
+    return "yes";
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.PermissionDenied) return "hidden";
+    if (error instanceof Deno.errors.NotFound) return "no";
     throw error;
   }
 }

@@ -143,7 +143,7 @@ export function stateCommand(json: boolean): Promise<ExitCode> {
   });
 }
 
-function printState(kind: string, state: ServiceState, listening: number | null): void {
+function printState(kind: string, state: ServiceState, listening: Listening): void {
   if (state.state === "absent") {
     printLine(`There is no ${kind}: say service install.`);
     return;
@@ -155,7 +155,7 @@ function printState(kind: string, state: ServiceState, listening: number | null)
   printLine(`Starts     ${state.startType || "unknown"}`);
   printLine(`Account    ${state.account || "root"}`);
   printLine(`Settings   ${state.config ?? "unknown"}`);
-  printLine(`Listening  ${listening === null ? "no" : `yes, port ${listening}`}`);
+  printLine(`Listening  ${listeningWords(listening)}`);
 }
 
 const MEANING: Readonly<Record<number, string>> = {
@@ -164,13 +164,26 @@ const MEANING: Readonly<Record<number, string>> = {
   [ExitCode.Spool]: "the spool cannot be used",
 };
 
-/** The port that the forwarder of this configuration listens on; null where none runs. */
-async function listens(file: string): Promise<number | null> {
+/** The port; null where it listens on none; "unknown" where this user may not look. */
+type Listening = number | null | "unknown";
+
+function listeningWords(listening: Listening): string {
+  if (listening === null) return "no";
+  return listening === "unknown"
+    ? "unknown: this user may not look (an administrator may)"
+    : `yes, port ${listening}`;
+}
+
+/** Whether the forwarder of a configuration listens. */
+export async function listens(file: string): Promise<Listening> {
   try {
     const config: Config = await loadConfig(file);
     return spoolIsLocked(config.spoolDir) ? config.localPort : null;
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof Deno.errors.PermissionDenied) return null;
+    // Settings and spool are the service's own and closed to others.
+    const cause = error instanceof ConfigError ? error.cause : error;
+    if (cause instanceof Deno.errors.PermissionDenied) return "unknown";
+    if (error instanceof ConfigError) return null;
     throw error;
   }
 }

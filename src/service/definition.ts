@@ -59,6 +59,8 @@ export interface ServiceState {
   readonly exitCode: number | undefined;
   /** The configuration that the service is started with; undefined where it cannot be read. */
   readonly config: string | undefined;
+  /** The program that the service runs; undefined where it cannot be read. */
+  readonly program: string | undefined;
 }
 
 /** Nothing can be done about the service; the message says what was tried, what came back and what to do. */

@@ -3,6 +3,7 @@
  */
 
 import { ServiceError, type ServiceManager } from "./definition.ts";
+import { entriesOf } from "./folders.ts";
 import { SystemdService } from "./systemd.ts";
 import { runTool } from "./tool.ts";
 import type { Waiting } from "./wait.ts";
@@ -17,7 +18,15 @@ import { WindowsService } from "./windows.ts";
 export function serviceManager(program: string): ServiceManager {
   switch (Deno.build.os) {
     case "windows":
-      return new WindowsService({ run: runTool, pause, makeFolder, isFree, program });
+      return new WindowsService({
+        run: runTool,
+        pause,
+        makeFolder,
+        isFree,
+        isThere,
+        entriesOf,
+        program,
+      });
     case "linux":
       return new SystemdService({ run: runTool, pause, etc: "/etc" });
     default:
@@ -56,6 +65,15 @@ async function makeFolder(path: string): Promise<void> {
       ? error.message
       : String(error);
     throw new ServiceError(`Cannot make the folder ${path}: ${why}`, { cause: error });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
 

@@ -8,6 +8,7 @@ import type { ServiceState } from "./definition.ts";
 export const ScError = {
   AccessDenied: 5,
   AlreadyRunning: 1056,
+  InvalidAccount: 1057,
   NotInstalled: 1060,
   CannotAcceptNow: 1061,
   NotStarted: 1062,
@@ -46,7 +47,8 @@ export function parseQuery(
     Number(match[1])
   );
   const [win32, own] = codes;
-  const exitCode = win32 === undefined ? undefined : win32 === 1066 ? own : win32;
+  // 1077 says that it has not been started since the machine was.
+  const exitCode = win32 === undefined || win32 === 1077 ? undefined : win32 === 1066 ? own : win32;
   return { state, exitCode };
 }
 

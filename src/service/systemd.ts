@@ -10,8 +10,10 @@ import {
   type ServiceDefinition,
   ServiceError,
   type ServiceManager,
+  type ServiceSettings,
   type ServiceState,
 } from "./definition.ts";
+import { entriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
 import { systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
 import type { RunTool, ToolResult } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
@@ -55,7 +57,7 @@ export class SystemdService implements ServiceManager {
     ]);
     if (code !== 0) throw new ServiceError(`Cannot ask systemd for ${UNIT_NAME}: ${text}`);
     const unit = await unitText(this.#path("systemd/system", UNIT_NAME));
-    return { ...parseShow(text), config: configIn(unit) };
+    return { ...parseShow(text), config: configIn(unit), program: programIn(unit) };
   }
 
   async install(definition: ServiceDefinition): Promise<readonly string[]> {
@@ -64,6 +66,8 @@ export class SystemdService implements ServiceManager {
       LINUX_ACCOUNT;
     const isNew = (await this.state()).state === "absent";
     const done: string[] = [];
+    const { settings, used } = await separateUsedByOthers(definition.settings, entriesOf);
+    done.push(...used.map(usedByOthers));
     const write = async (path: string, text: string) => {
       try {
         await Deno.mkdir(dirname(path), { recursive: true });
@@ -84,10 +88,20 @@ export class SystemdService implements ServiceManager {
       done.push(`make the account ${LINUX_ACCOUNT}`);
     }
     const folders = this.#path("tmpfiles.d", "dicomforwarder.conf");
-    await write(folders, tmpfiles(definition, account));
+    const madeBefore = await unitText(folders);
+    const theirs = new Set<string>();
+    for (const path of settings.sharedFolders) {
+      const ours = madeBefore.includes(`d ${quoted(path)} `);
+      if (!ours && await entriesOf(path) !== undefined) theirs.add(path);
+    }
+    await write(folders, tmpfiles(settings, account, theirs));
     await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
     done.push("make the folders and give them to the account");
-    await write(unit, systemdUnit({ ...definition, account }, { forUser: false }));
+    const before = await unitText(unit);
+    const text = systemdUnit({ ...definition, account }, { forUser: false });
+    // It may have been changed by hand.
+    if (before !== "" && before !== text) await write(`${unit}.bak`, before);
+    await write(unit, text);
     await this.#must("have systemd read the unit", "systemctl", ["daemon-reload"]);
     if (definition.start === "demand") {
       await this.#must("disable the unit", "systemctl", ["disable", UNIT_NAME]);
@@ -107,6 +121,7 @@ export class SystemdService implements ServiceManager {
     for (
       const path of [
         this.#path("systemd/system", UNIT_NAME),
+        this.#path("systemd/system", `${UNIT_NAME}.bak`),
         this.#path("tmpfiles.d", "dicomforwarder.conf"),
         this.#path("sysusers.d", "dicomforwarder.conf"),
       ]
@@ -156,7 +171,7 @@ export class SystemdService implements ServiceManager {
 }
 
 /** `systemctl show`: one `Name=value` a line. */
-export function parseShow(text: string): Omit<ServiceState, "config"> {
+export function parseShow(text: string): Omit<ServiceState, "config" | "program"> {
   const values = new Map(
     text.split("\n").map((line): [string, string] => {
       const at = line.indexOf("=");
@@ -189,21 +204,34 @@ export function parseShow(text: string): Omit<ServiceState, "config"> {
   };
 }
 
-/** The folders, and whose they are. What was written by hand as root before becomes the account's. */
+/**
+ * The folders, and whose they are. What was written by hand as root before becomes the account's.
+ *
+ * @param theirs shared folders that were there before: the account may write to them beside all who may already
+ */
 export function tmpfiles(
-  { settings }: Pick<ServiceDefinition, "settings">,
+  settings: Pick<ServiceSettings, "privateFolders" | "sharedFolders">,
   account: string,
+  theirs: ReadonlySet<string>,
 ): string {
-  const quoted = (path: string) =>
-    `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
+  // An account of someone's own need not have a group of its name.
+  const group = account === LINUX_ACCOUNT ? account : "-";
   return [
     ...settings.privateFolders.flatMap((path) => [
-      `d ${quoted(path)} 0700 ${account} ${account} -`,
-      `Z ${quoted(path)} - ${account} ${account} -`,
+      `d ${quoted(path)} 0700 ${account} ${group} -`,
+      `Z ${quoted(path)} - ${account} ${group} -`,
     ]),
-    ...settings.sharedFolders.map((path) => `d ${quoted(path)} 0750 ${account} ${account} -`),
+    ...settings.sharedFolders.map((path) =>
+      theirs.has(path)
+        ? `a+ ${quoted(path)} - - - - u:${account}:rwx,d:u:${account}:rwx`
+        : `d ${quoted(path)} 0750 ${account} ${group} -`
+    ),
     "",
   ].join("\n");
+}
+
+function quoted(path: string): string {
+  return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
 }
 
 /** The unit that is there; empty where there is none. */
@@ -219,7 +247,17 @@ async function unitText(path: string): Promise<string> {
 /** The configuration that a unit of ours starts the program with. */
 function configIn(unit: string): string | undefined {
   const quoted = /^ExecStart=.* --config "((?:[^"\\]|\\.)*)"/m.exec(unit)?.[1];
-  return quoted?.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
+  return quoted === undefined ? undefined : unquoted(quoted).replaceAll("$$", () => "$");
+}
+
+/** The program that a unit of ours starts. */
+function programIn(unit: string): string | undefined {
+  const quoted = /^ExecStart="((?:[^"\\]|\\.)*)"/m.exec(unit)?.[1];
+  return quoted === undefined ? undefined : unquoted(quoted);
+}
+
+function unquoted(text: string): string {
+  return text.replaceAll(/\\(.)/g, "$1").replaceAll("%%", "%");
 }
 
 function reason(error: unknown): string {

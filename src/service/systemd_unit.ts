@@ -35,7 +35,7 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
     ]],
     ["Service", [
       "Type=exec",
-      `ExecStart=${quoted(program)} --config ${quoted(config)} --as-service`,
+      `ExecStart=${quoted(program)} --config ${argument(config)} --as-service`,
       "Restart=on-failure",
       "RestartSec=5",
       "RestartSteps=6",
@@ -48,7 +48,10 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
     ]],
     ["Install", [`WantedBy=${forUser ? "default.target" : "multi-user.target"}`]],
   ];
-  return sections.map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
+  const note = forUser
+    ? ""
+    : `# Written by \`service install\` and set-up. Changes of your own: systemctl edit ${UNIT_NAME}\n`;
+  return note + sections.map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
 }
 
 function hardening({ settings }: ServiceDefinition): string[] {
@@ -88,4 +91,9 @@ function hardening({ settings }: ServiceDefinition): string[] {
 /** A path as systemd reads it: in quotes, with specifiers and escapes taken literally. */
 function quoted(path: string): string {
   return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
+}
+
+/** The same as an argument of a command, where a dollar would begin a variable. */
+function argument(path: string): string {
+  return quoted(path).replaceAll("$", () => "$$");
 }

@@ -12,6 +12,7 @@ import {
   type ServiceManager,
   type ServiceState,
 } from "./definition.ts";
+import { type EntriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
 import { parseConfig, parseQuery, ScError, scErrorOf } from "./sc_output.ts";
 import type { RunTool } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
@@ -19,7 +20,9 @@ import {
   ASK_ARGUMENTS,
   configIn,
   installPlan,
+  isRemote,
   nssmBeside,
+  programIn,
   STARTED_MS,
   type ToolCall,
   uninstallPlan,
@@ -40,6 +43,8 @@ const WHY: Readonly<Record<number, string>> = {
   [ScError.NotInstalled]: "the service is not installed: say service install",
   [ScError.Disabled]:
     `it is disabled: set its start type in Services, or say sc config ${SERVICE_NAME} start= delayed-auto`,
+  [ScError.InvalidAccount]:
+    "the account does not exist, or has a password, which this cannot set: install it without --account, set the account and its password on the service's Log On page in Services, and say service install once more, which gives it its rights",
   [ScError.LogonFailed]:
     "its account may not log on as a service, or the password set for it is wrong: see its Log On page in Services",
   [ScError.MarkedForDeletion]:
@@ -53,6 +58,8 @@ export interface WindowsServiceOptions {
   readonly makeFolder: (path: string) => Promise<void>;
   /** True where nothing runs from this file any more. */
   readonly isFree: (path: string) => Promise<boolean>;
+  readonly isThere: (path: string) => Promise<boolean>;
+  readonly entriesOf: EntriesOf;
   /** The program, absolute. */
   readonly program: string;
 }
@@ -68,21 +75,49 @@ export class WindowsService implements ServiceManager {
   async state(): Promise<ServiceState> {
     const seen = await this.#query();
     if (seen.state === "absent") {
-      return { ...seen, startType: "", account: "", config: undefined };
+      return { ...seen, startType: "", account: "", config: undefined, program: undefined };
     }
     const config = await this.#sc(["qc", SERVICE_NAME], []);
     const { text } = await this.#options.run("reg.exe", ASK_ARGUMENTS);
-    return { ...seen, ...parseConfig(config.text), config: configIn(text) };
+    return {
+      ...seen,
+      ...parseConfig(config.text),
+      config: configIn(text),
+      program: programIn(text),
+    };
   }
 
   async install(definition: ServiceDefinition): Promise<readonly string[]> {
+    const wrapper = nssmBeside(definition.program);
+    if (!await this.#options.isThere(wrapper)) {
+      throw new ServiceError(
+        `${wrapper} is missing, which runs the program as a service: install with the Setup program, or put nssm.exe there`,
+      );
+    }
     const found = await this.state();
-    const { privateFolders, sharedFolders } = definition.settings;
-    const done: string[] = [];
-    for (const path of [...privateFolders, ...sharedFolders]) await this.#options.makeFolder(path);
-    const plan = installPlan(definition, found.state === "absent" ? null : found);
+    const { settings, used } = await separateUsedByOthers(
+      definition.settings,
+      this.#options.entriesOf,
+    );
+    const { privateFolders, sharedFolders } = settings;
+    const done = used.map(usedByOthers);
+    for (const path of [...privateFolders, ...sharedFolders]) {
+      if (!isRemote(path)) await this.#options.makeFolder(path);
+      else {
+        done.push(
+          `leave ${path} as it is: whoever keeps it must let this computer's account, or the service's, write there`,
+        );
+      }
+    }
+    const plan = installPlan({ ...definition, settings }, found.state === "absent" ? null : found);
     for (const call of plan) {
-      await this.#do(call);
+      try {
+        await this.#do(call);
+      } catch (error) {
+        if (call.optional !== true || !(error instanceof ServiceError)) throw error;
+        done.push(`NOT done: ${error.message}`);
+        continue;
+      }
       if (done.at(-1) !== call.purpose) done.push(call.purpose);
     }
     return done;
@@ -125,11 +160,11 @@ export class WindowsService implements ServiceManager {
     // A stop in the middle of a start is answered with RUNNING, which it is not.
     await waitForState(
       waiting,
-      ["running", "stopped", "stopping", "waiting to restart"],
+      ["running", "stopped", "stopping", "waiting to restart", "absent"],
       START_LIMIT_MS,
     );
     await this.#sc(["stop", SERVICE_NAME], [ScError.NotStarted, ScError.CannotAcceptNow]);
-    await waitForState(waiting, ["stopped"], STOP_LIMIT_MS);
+    await waitForState(waiting, ["stopped", "absent"], STOP_LIMIT_MS);
   }
 
   async #query(): Promise<Pick<ServiceState, "state" | "exitCode">> {

@@ -11,27 +11,27 @@ const ADMINISTRATORS = "*S-1-5-32-544";
 /** To the folder, the folders in it and their files. */
 const INHERITED = "(OI)(CI)";
 
-/** `account` may read, write and delete; nobody else but administrators sees anything. */
-export function privateFolder(path: string, account: string): string[] {
+/** `account` may read, write and delete; nobody else but administrators and the system sees anything. */
+export function privateFolder(path: string, account: string | undefined): string[] {
   return [
     path,
     "/inheritance:r",
     "/grant:r",
     `${SYSTEM}:${INHERITED}F`,
     `${ADMINISTRATORS}:${INHERITED}F`,
-    `${account}:${INHERITED}M`,
+    ...(account === undefined ? [] : [`${account}:${INHERITED}M`]),
   ];
 }
 
 /** `account` may read what is set here and change nothing: what serves the network must not rewrite its own orders. */
-export function settingsFolder(path: string, account: string): string[] {
+export function settingsFolder(path: string, account: string | undefined): string[] {
   return [
     path,
     "/inheritance:r",
     "/grant:r",
     `${SYSTEM}:${INHERITED}F`,
     `${ADMINISTRATORS}:${INHERITED}F`,
-    `${account}:${INHERITED}RX`,
+    ...(account === undefined ? [] : [`${account}:${INHERITED}RX`]),
   ];
 }
 
@@ -40,7 +40,7 @@ export function sharedFolder(path: string, account: string): string[] {
   return [path, "/grant", `${account}:${INHERITED}M`];
 }
 
-/** True for accounts that icacls cannot be told as the service manager is: they have every right already, or a SID. */
+/** What icacls calls an account of the service manager's; undefined for the system's own, which has every right already. */
 export function aclName(account: string): string | undefined {
   switch (account.toLowerCase().replace(/^\.\\|^nt authority\\/, "")) {
     case "localsystem":

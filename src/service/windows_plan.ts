@@ -25,6 +25,8 @@ export interface ToolCall {
   readonly args: readonly string[];
   /** Exit codes other than 0 that are as good. */
   readonly alsoGood?: readonly number[];
+  /** The service is in order without it: a failure is told and the rest is done. */
+  readonly optional?: true;
 }
 
 /** What is registered already. */
@@ -71,17 +73,40 @@ export function programArguments(config: string): string {
   return `--config "${config}" --as-service`;
 }
 
-/** Asks the registry what the program is started with. */
-export const ASK_ARGUMENTS: readonly string[] = [
-  "query",
-  `${KEY}\\Parameters`,
-  "/v",
-  "AppParameters",
-];
+/**
+ * Values of our own beside the wrapper's: paths in letters that survive being read back. reg.exe answers in the console's
+ * old code page, in which `D:\\Röntgen` is other bytes and a path in another script only question marks.
+ */
+const OUR_CONFIG = "ForwarderConfig";
+const OUR_PROGRAM = "ForwarderProgram";
+
+/** Asks the registry what the wrapper starts. */
+export const ASK_ARGUMENTS: readonly string[] = ["query", `${KEY}\\Parameters`];
 
 /** The configuration's path, out of the answer to ASK_ARGUMENTS. */
 export function configIn(answer: string): string | undefined {
-  return /AppParameters\s+REG_\w+\s+.*--config "([^"]+)"/.exec(answer)?.[1];
+  return ourValue(answer, OUR_CONFIG) ??
+    /AppParameters\s+REG_\w+\s+.*--config "([^"]+)"/.exec(answer)?.[1];
+}
+
+/** The program's path, out of the answer to ASK_ARGUMENTS. */
+export function programIn(answer: string): string | undefined {
+  return ourValue(answer, OUR_PROGRAM);
+}
+
+function ourValue(answer: string, name: string): string | undefined {
+  const value = new RegExp(`^\\s*${name}\\s+REG_SZ\\s+(\\S+)\\s*$`, "m").exec(answer)?.[1];
+  try {
+    return value === undefined ? undefined : decodeURIComponent(value);
+  } catch {
+    // Changed by hand.
+    return undefined;
+  }
+}
+
+/** True for a folder of another computer. */
+export function isRemote(path: string): boolean {
+  return /^\\\\(?![?.]\\)|^\\\\\?\\UNC\\/i.test(path);
 }
 
 /** All calls that make the service what it should be, in order. `found` is null where there is none yet. */
@@ -165,6 +190,8 @@ function wrapperCalls({ program, config, settings }: ServiceDefinition): ToolCal
   return [
     set("Application", program),
     set("AppParameters", programArguments(config)),
+    set(OUR_CONFIG, encodeURIComponent(config)),
+    set(OUR_PROGRAM, encodeURIComponent(program)),
     set("AppDirectory", dirname(program)),
     // From Windows 10 1703 on, this nssm cannot start a program otherwise. Windows then gives the program a console of
     // its own, through which nssm's Ctrl-C still comes.
@@ -200,6 +227,11 @@ function isOwnFolder(path: string): boolean {
   return path.toLowerCase().endsWith(`\\${DISPLAY_NAME.toLowerCase()}`);
 }
 
+/** Another computer's folders are its own: it does not know the service's account, and this administrator may have no say there. */
+function isHere(path: string): boolean {
+  return !isRemote(path);
+}
+
 function folderCalls({ config, settings }: ServiceDefinition, account: string): ToolCall[] {
   const name = aclName(account);
   const rights = (args: readonly string[]): ToolCall => ({
@@ -208,16 +240,21 @@ function folderCalls({ config, settings }: ServiceDefinition, account: string): 
     args,
   });
   const home = dirname(config);
-  if (name === undefined) return [];
   return [
     ...(isOwnFolder(home) ? [rights(settingsFolder(home, name))] : []),
-    ...settings.privateFolders.map((path) => rights(privateFolder(path, name))),
-    ...settings.sharedFolders.map((path) => rights(sharedFolder(path, name))),
+    ...settings.privateFolders.filter(isHere).map((path) => rights(privateFolder(path, name))),
+    // A disk without rights of its own (exFAT) takes none, and lets everybody write.
+    ...(name === undefined ? [] : settings.sharedFolders.filter(isHere).map((path) => ({
+      ...rights(sharedFolder(path, name)),
+      optional: true as const,
+    }))),
   ];
 }
 
 /** One rule: this program, this port, the hospital's own networks, and the senders that are allowed, where they are listed. */
 function firewallCalls({ program, settings }: ServiceDefinition): ToolCall[] {
+  // A range of everything is what a rule without addresses means, whatever netsh makes of a prefix of no bits.
+  const anyone = settings.allowedHosts.some((each) => each.endsWith("/0"));
   return [removeFirewallRule(), {
     purpose: "open the port in the firewall",
     tool: "netsh.exe",
@@ -233,7 +270,7 @@ function firewallCalls({ program, settings }: ServiceDefinition): ToolCall[] {
       `localport=${settings.port}`,
       `program=${program}`,
       "profile=private,domain",
-      ...(settings.allowedHosts.length === 0
+      ...(settings.allowedHosts.length === 0 || anyone
         ? []
         : [`remoteip=${settings.allowedHosts.join(",")}`]),
     ],

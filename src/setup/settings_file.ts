@@ -10,7 +10,9 @@
 import { dirname, join } from "node:path";
 import { type ConfigFault, isSettings } from "../config/check.ts";
 import { ConfigError, parseConfig } from "../config/load.ts";
+import { systemClock } from "../clock.ts";
 import { realFileSystem } from "../spool/file_system.ts";
+import { patiently } from "../spool/held.ts";
 import type { Settings } from "./settings.ts";
 
 /** The file cannot be read or written; the message says what to do. */
@@ -112,7 +114,7 @@ export async function saveSettingsFile(
       backup = `${target}.bak`;
       const older = await readIfThere(backup);
       if (!same(older, now)) {
-        if (older !== undefined) await Deno.rename(backup, `${backup}.1`);
+        if (older !== undefined) await renamePatiently(backup, `${backup}.1`);
         await replace(backup, now, like, []);
       }
     }
@@ -153,11 +155,17 @@ async function replace(
       await keepOwner(part, target, like, warnings);
       await Deno.chmod(part, mode);
     }
-    await Deno.rename(part, target);
+    await renamePatiently(part, target);
   } catch (error) {
-    await Deno.remove(part);
+    // Why it could not be replaced matters more than a leftover that is held as well.
+    await Deno.remove(part).catch(() => {});
     throw error;
   }
+}
+
+/** A virus scanner looks at each new file, and lets go of it within seconds. */
+async function renamePatiently(from: string, to: string): Promise<void> {
+  await patiently(() => Deno.rename(from, to), (ms, callback) => systemClock.after(ms, callback));
 }
 
 /** A file of the service's user stays one it can read when root has edited it. */

@@ -134,6 +134,85 @@ Deno.test("an upgrade keeps the account of the unit and whether it starts by its
   assert.ok(!house.calls.some((call) => /enable|disable/.test(call)));
 });
 
+Deno.test("program and configuration of the unit are read back, whatever characters their paths have", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  const [program, config] = ["/opt/a $b 100%/forwarder", '/etc/$HOME ${x} "q" 5% \\\\/config.json'];
+  await service.install({ ...DEFINITION, program, config });
+  const { program: toldProgram, config: toldConfig } = await service.state();
+  assert.deepEqual([toldProgram, toldConfig], [program, config]);
+  const unit = await Deno.readTextFile(join(scratch.path, "systemd/system/dicomforwarder.service"));
+  // systemd puts variables into arguments, not into the program's own path.
+  assert.match(unit, /^ExecStart="\/opt\/a \$b .* --config "\/etc\/\$\$HOME \$\$\{x\} /m);
+});
+
+Deno.test("a unit changed by hand is kept beside the one that takes its place", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  const folder = join(scratch.path, "systemd/system");
+  const names = async () =>
+    (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+  await service.install(DEFINITION);
+  await service.install(DEFINITION);
+  assert.deepEqual(await names(), ["dicomforwarder.service"]);
+  const unit = join(folder, "dicomforwarder.service");
+  const edited = (await Deno.readTextFile(unit)).replace("RestartSec=5", "RestartSec=60");
+  await Deno.writeTextFile(unit, edited);
+  await service.install(DEFINITION);
+  assert.equal(await Deno.readTextFile(`${unit}.bak`), edited);
+  await service.uninstall(never);
+  assert.deepEqual(await names(), []);
+});
+
+Deno.test("folders that were there before stay those of whom they were", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = new SystemdService({
+    run: house.run,
+    pause: () => Promise.resolve(),
+    etc: scratch.path,
+  });
+  const [logs, archive, made] = ["var log", "archive", "made"].map((name) =>
+    join(scratch.path, name)
+  );
+  await Deno.mkdir(logs!);
+  await Deno.writeTextFile(join(logs!, "syslog"), "");
+  await Deno.mkdir(archive!);
+  const spool = join(scratch.path, "spool");
+  const settings = {
+    ...DEFINITION.settings,
+    privateFolders: [logs!, spool],
+    sharedFolders: [archive!, made!],
+  };
+  const conf = async () =>
+    (await Deno.readTextFile(join(scratch.path, "tmpfiles.d/dicomforwarder.conf"))).split("\n");
+  const wanted = [
+    `d "${spool}" 0700 dicom - -`,
+    `Z "${spool}" - dicom - -`,
+    `a+ "${archive}" - - - - u:dicom:rwx,d:u:dicom:rwx`,
+    `d "${made}" 0750 dicom - -`,
+    `a+ "${logs}" - - - - u:dicom:rwx,d:u:dicom:rwx`,
+    "",
+  ];
+  await service.install({ ...DEFINITION, settings });
+  assert.deepEqual(await conf(), wanted);
+  // As systemd-tmpfiles has made them by the time of an upgrade.
+  await Deno.mkdir(spool);
+  await Deno.mkdir(made!);
+  await service.install({ ...DEFINITION, settings });
+  assert.deepEqual(await conf(), wanted);
+});
+
 Deno.test("missing rights are one sentence that says what to do", async () => {
   await using scratch = await Scratch.make();
   const house = new House();

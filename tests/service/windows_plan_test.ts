@@ -66,9 +66,20 @@ Deno.test("a folder that is not the product's own keeps the rights it has", () =
   assert.ok(!spoken(elsewhere).some((call) => call.startsWith("icacls.exe C:\\dicom ")));
 });
 
-Deno.test("LocalSystem needs no rights given", () => {
+Deno.test("LocalSystem needs no rights given, and others have theirs taken all the same", () => {
   const plan = installPlan(definition({ account: "LocalSystem" }), null);
-  assert.ok(!plan.some(({ tool }) => tool === "icacls.exe"));
+  const icacls = plan.filter(({ tool }) => tool === "icacls.exe").map(({ args }) => args.join(" "));
+  const rights = "/inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F";
+  assert.deepEqual(
+    icacls,
+    [DATA, `${DATA}\\logs`, `${DATA}\\spool`].map((path) => `${path} ${rights}`),
+  );
+});
+
+Deno.test("a range of everyone is a rule without addresses", () => {
+  const settings = { ...definition().settings, allowedHosts: ["10.0.0.5", "0.0.0.0/0"] };
+  const plan = spoken(installPlan(definition({ settings }), null));
+  assert.ok(plan.some((call) => call.includes("add rule") && !call.includes("remoteip")));
 });
 
 Deno.test("the program gets its stop time-out and ten seconds more before it is ended by force", () => {

@@ -131,3 +131,22 @@ Deno.test("a folder in the place of the file is told in words", async () => {
   await using scratch = await Scratch.make();
   await assert.rejects(readSettingsFile(scratch.path), SettingsFileError);
 });
+
+Deno.test("a file that another program holds for a moment is waited for", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.at("config.json");
+  await save(path, "1");
+  const real = Deno.rename;
+  let held = 3;
+  Deno.rename = (from, to) =>
+    held-- > 0
+      ? Promise.reject(Object.assign(new Deno.errors.Busy("held"), { code: "EBUSY" }))
+      : real(from, to);
+  try {
+    await save(path, "2");
+  } finally {
+    Deno.rename = real;
+  }
+  assert.deepEqual(contentsOf(scratch.path), ["config.json", "config.json.bak"]);
+  assert.equal(Deno.readTextFileSync(path), "2");
+});
