@@ -367,6 +367,25 @@ while [ "$(state)" != RUNNING ]; do
 done
 if answers "$port"; then good "at the moment of RUNNING it listens"; else bad "at the moment of RUNNING it listens" "$(evidence)"; fi
 
+part "At a prompt"
+program() { winlab run "$app/dicomforwarder.exe" "$@" 2>&1 | tr -d '\r'; }
+here='C:\ProgramData\DICOM Forwarder\config.json'
+said=$(program service status)
+contains "service status: it runs" "Service    running" "$said"
+contains "and listens" "Listening  yes, port $port" "$said"
+contains "service restart" "The service is running." "$(program service restart)"
+contains "service stop" "The service has stopped." "$(program service stop)"
+contains "service start" "The service is running." "$(program service start)"
+holds "check" winlab run "$app/dicomforwarder.exe" check --config "$here"
+holds "echo" winlab run "$app/dicomforwarder.exe" echo --config "$here"
+contains "queue list" "0 in all." "$(program queue list --config "$here")"
+contains "verify" "pacs" "$(program verify --config "$here")"
+program service install --config "$here" --start demand >/dev/null
+contains "service install --start demand" "DEMAND_START" "$(start_type)"
+program service install --config "$here" --start delayed >/dev/null
+contains "service install --start delayed" "AUTO_START  (DELAYED)" "$(start_type)"
+equal "and it runs on" RUNNING "$(state)"
+
 part "Killed"
 daemon() { winlab ps | awk -F '\t' '/deno\.exe.*main\.ts.*--as-service/ {print $1; exit}'; }
 victim=$(daemon)
