@@ -588,7 +588,7 @@ becomes "and ends Setup" 60 wizard_ended
 becomes "the image that waited arrives" 60 has_image six
 
 part "Uninstall by a person"
-winlab sc query $service | grep -q RUNNING || within 30 is_state RUNNING
+within 30 is_state RUNNING
 wizard 'C:\Program Files\DICOM Forwarder\unins000.exe'
 on_page "Are you sure you want to completely remove"
 press Yes
@@ -613,23 +613,22 @@ contains "there is a service" STOPPED "$(state)"
 holds "and no configuration" test ! -e "$config"
 press "Start the service"
 press Finish
-program_runs() { winlab ps | grep -q "deno.exe.*main.ts.*$1"; }
-program_ended() { ! program_runs ""; }
+program_runs() { [[ $(winlab ps) =~ deno\.exe.*main\.ts.*$1 ]]; }
 becomes "Configure now opens the configuration wizard" 40 program_runs setup
 sleep 4
 picture "Configure now"
 equal "the service is not started before it has ended" STOPPED "$(state)"
 winlab kill dicomforwarder.exe >/dev/null
-within 20 program_ended
-sleep 1
-winlab key Return
-becomes "then it is started" 20 program_runs "service.*start"
-within 40 program_ended
-sleep 1
+# 1077: not started since it is there. A key may come before the console waits for one; a second one must not come so
+# soon that the next console takes it.
+attempted() { [[ $(winlab sc queryex $service) != *1077* ]]; }
+next_starts() { winlab key Return; within 8 attempted; }
+becomes "then it is started" 30 next_starts
+sleep 4
 holds "what fails stays on the screen: Setup waits" kill -0 "$wizard_pid"
 picture "Start failed"
-winlab key Return
-becomes "until a key is pressed" 20 wizard_ended
+key_ends() { winlab key Return; within 5 wizard_ended; }
+becomes "until a key is pressed" 20 key_ends
 
 part "Uninstall with all data"
 wizard 'C:\Program Files\DICOM Forwarder\unins000.exe'
