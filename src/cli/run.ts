@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly cannotStart?: (code: ExitCode, reason: string) => Promise<void>;
   /** Told that the daemon runs, and how to stop it for a reason; what it returns is called when it stops. */
   readonly started?: (stop: (reason: string) => void) => () => void;
+  /** Starts the daemon; another one in tests. */
+  readonly start?: (config: Config) => Promise<Daemon>;
 }
 
 /** Runs the daemon. Resolves when it has stopped, or could not start. */
@@ -49,16 +51,24 @@ export async function runCommand(
     retentionDays: config.logRetentionDays,
     console: options.console,
   });
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
+  let signals = 0;
+  const stopListening = onStopSignal((signal) => {
+    if (++signals > 1) Deno.exit(ExitCode.Failed);
+    stop(signal);
+  });
   try {
-    const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
-    let signals = 0;
-    onStopSignal((signal) => {
-      if (++signals > 1) Deno.exit(ExitCode.Failed);
-      stop(signal);
-    });
+    const starting = (options.start ?? startDaemon)(config);
+    const early = await Promise.race([starting.then(() => undefined, () => undefined), stopped]);
+    if (early !== undefined) {
+      // A spool with much in it takes minutes to look through. Nothing has been answered yet, so that ending here loses
+      // nothing: the next start finds what this one did, as after a crash.
+      log.info("Stop requested by {signal} during the start", { signal: early });
+      return ExitCode.Ok;
+    }
     let daemon: Daemon;
     try {
-      daemon = await startDaemon(config);
+      daemon = await starting;
     } catch (error) {
       return await cannotStart(error, options);
     }
@@ -68,6 +78,7 @@ export async function runCommand(
     await daemon.stop();
     return ExitCode.Ok;
   } finally {
+    stopListening();
     await closeLogging();
   }
 }

@@ -76,7 +76,9 @@ export async function installCommand(file: string, options: InstallOptions): Pro
     return ExitCode.Ok;
   }
   return await serviceCommand(program, async (manager) => {
-    for (const step of await manager.install(definition)) printLine(`ok  ${step}`);
+    const { done, notes } = await manager.install(definition);
+    for (const step of done) printLine(`ok  ${step}`);
+    for (const note of notes) printLine(`--  ${note}`);
     printLine(`The ${manager.kind} is installed, with the configuration ${path}.`);
     if (fault !== null) {
       printLine("It will not run before its configuration is in order (say setup):");

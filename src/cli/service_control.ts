@@ -43,16 +43,17 @@ export function serviceControl(file: string): ServiceControl | undefined {
     },
     async apply(config) {
       // A forwarder run from its sources is nobody's service.
-      if (!Deno.build.standalone) return;
+      if (!Deno.build.standalone) return [];
       // The service goes on running the program it was installed with: the wizard's may be a copy somewhere else.
       const installed = (await manager.state()).program;
-      await manager.install({
+      const { notes } = await manager.install({
         program: installed ?? program,
         config: file,
         settings: serviceSettings(config),
         start: undefined,
         account: undefined,
       });
+      return notes;
     },
   };
 }

@@ -28,7 +28,7 @@ export interface ServiceSettings {
   readonly logDir: string;
   /** Folders that nobody but the service and administrators has to see. */
   readonly privateFolders: readonly string[];
-  /** Folders the service writes to and others may read. */
+  /** Folders the service writes to beside whoever may already. */
   readonly sharedFolders: readonly string[];
 }
 
@@ -68,13 +68,21 @@ export class ServiceError extends Error {
   override readonly name = "ServiceError";
 }
 
+/** What an installation came to, in words. */
+export interface InstallReport {
+  /** The steps done, in words that follow "ok". */
+  readonly done: readonly string[];
+  /** What was left as it was, or could not be done, and does not keep the service from running: sentences. */
+  readonly notes: readonly string[];
+}
+
 /** The system's service manager. Every method throws ServiceError. */
 export interface ServiceManager {
   /** What it is called in sentences: "Windows service" or "systemd unit". */
   readonly kind: string;
   state(): Promise<ServiceState>;
-  /** Registers it, or brings what is registered up to date. Starts nothing. The steps done, in words. */
-  install(definition: ServiceDefinition): Promise<readonly string[]>;
+  /** Registers it, or brings what is registered up to date. Starts nothing. */
+  install(definition: ServiceDefinition): Promise<InstallReport>;
   /** Stops it and removes all that `install` registered; never data. False where there was none. */
   uninstall(signal: AbortSignal): Promise<boolean>;
   /** Returns when it runs. */

@@ -48,7 +48,7 @@ export async function separateUsedByOthers(
 
 /** What to tell of one. */
 export function usedByOthers({ path, entry }: UsedByOthers): string {
-  return `leave ${path} open to those who have it already: it holds ${entry}, which is not the forwarder's`;
+  return `${path} stays open to those who have it already: it holds ${entry}, which is not the forwarder's.`;
 }
 
 /** The real folders. */

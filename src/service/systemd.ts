@@ -7,6 +7,7 @@
 
 import { dirname, join } from "node:path";
 import {
+  type InstallReport,
   type ServiceDefinition,
   ServiceError,
   type ServiceManager,
@@ -48,6 +49,7 @@ export class SystemdService implements ServiceManager {
       "SubState",
       "UnitFileState",
       "User",
+      "ExecMainCode",
       "ExecMainStatus",
     ];
     const { code, text } = await this.#options.run("systemctl", [
@@ -60,14 +62,14 @@ export class SystemdService implements ServiceManager {
     return { ...parseShow(text), config: configIn(unit), program: programIn(unit) };
   }
 
-  async install(definition: ServiceDefinition): Promise<readonly string[]> {
+  async install(definition: ServiceDefinition): Promise<InstallReport> {
     const unit = this.#path("systemd/system", UNIT_NAME);
     const account = definition.account ?? /^User=(\S+)$/m.exec(await unitText(unit))?.[1] ??
       LINUX_ACCOUNT;
     const isNew = (await this.state()).state === "absent";
     const done: string[] = [];
     const { settings, used } = await separateUsedByOthers(definition.settings, entriesOf);
-    done.push(...used.map(usedByOthers));
+    const notes = used.map(usedByOthers);
     const write = async (path: string, text: string) => {
       try {
         await Deno.mkdir(dirname(path), { recursive: true });
@@ -109,7 +111,7 @@ export class SystemdService implements ServiceManager {
       await this.#must("enable the unit", "systemctl", ["enable", UNIT_NAME]);
       done.push("start it with the system");
     }
-    return done;
+    return { done, notes };
   }
 
   async uninstall(signal: AbortSignal): Promise<boolean> {
@@ -195,7 +197,9 @@ export function parseShow(text: string): Omit<ServiceState, "config" | "program"
   })();
   const words: Readonly<Record<string, string>> = { enabled: "automatic", disabled: "by hand" };
   const file = values.get("UnitFileState") ?? "";
-  const status = values.get("ExecMainStatus") ?? "";
+  // 1 says that it ended by itself; else the status is the number of a signal.
+  const ended = values.get("ExecMainCode") === "1";
+  const status = ended ? values.get("ExecMainStatus") ?? "" : "";
   return {
     state,
     startType: words[file] ?? file,

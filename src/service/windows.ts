@@ -6,6 +6,7 @@
  */
 
 import {
+  type InstallReport,
   SERVICE_NAME,
   type ServiceDefinition,
   ServiceError,
@@ -31,7 +32,7 @@ import {
 /** How long a start may take beyond what the wrapper waits, in ms: a cold disk, a virus scanner. */
 const START_LIMIT_MS = STARTED_MS + 25_000;
 /** How long a stop may take at most, in ms. The wrapper ends by force what takes longer than the configuration says. */
-const STOP_LIMIT_MS = 180_000;
+const STOP_LIMIT_MS = 900_000;
 /** How long the wrapper may stay after it has said that it stopped, in ms. */
 const LEAVING_MS = 10_000;
 /** A state that has lasted this long is not one in passing, in ms. */
@@ -87,7 +88,7 @@ export class WindowsService implements ServiceManager {
     };
   }
 
-  async install(definition: ServiceDefinition): Promise<readonly string[]> {
+  async install(definition: ServiceDefinition): Promise<InstallReport> {
     const wrapper = nssmBeside(definition.program);
     if (!await this.#options.isThere(wrapper)) {
       throw new ServiceError(
@@ -100,12 +101,13 @@ export class WindowsService implements ServiceManager {
       this.#options.entriesOf,
     );
     const { privateFolders, sharedFolders } = settings;
-    const done = used.map(usedByOthers);
+    const notes = used.map(usedByOthers);
+    const done: string[] = [];
     for (const path of [...privateFolders, ...sharedFolders]) {
       if (!isRemote(path)) await this.#options.makeFolder(path);
       else {
-        done.push(
-          `leave ${path} as it is: whoever keeps it must let this computer's account, or the service's, write there`,
+        notes.push(
+          `${path} stays as it is: whoever keeps it must let this computer's account, or the service's, write there.`,
         );
       }
     }
@@ -115,12 +117,12 @@ export class WindowsService implements ServiceManager {
         await this.#do(call);
       } catch (error) {
         if (call.optional !== true || !(error instanceof ServiceError)) throw error;
-        done.push(`NOT done: ${error.message}`);
+        notes.push(`${error.message}.`);
         continue;
       }
       if (done.at(-1) !== call.purpose) done.push(call.purpose);
     }
-    return done;
+    return { done, notes };
   }
 
   async uninstall(signal: AbortSignal): Promise<boolean> {

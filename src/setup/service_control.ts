@@ -8,6 +8,10 @@ export interface ServiceControl {
   state(): Promise<"running" | "stopped" | "absent">;
   /** Stops it where it runs, and starts it. Rejects with a sentence for the person where that fails. */
   restart(): Promise<void>;
-  /** Lets the firewall and the rights on folders follow the settings. Rejects likewise. */
-  apply(config: Config): Promise<void>;
+  /**
+   * Lets the firewall and the rights on folders follow the settings. Rejects likewise.
+   *
+   * @returns what the person should know of it, in sentences
+   */
+  apply(config: Config): Promise<readonly string[]>;
 }

@@ -174,7 +174,7 @@ async function afterwards(
       );
       return "saved";
     }
-    await service.apply(config);
+    for (const note of await service.apply(config)) screen.warn(note);
     const question = state === "running"
       ? "Restart the service now, so that the new settings count?"
       : "The service is stopped. Start it now?";

@@ -234,5 +234,7 @@ Deno.test("what systemd says of the unit is read: absent, running, waiting to re
     "waiting to restart",
   );
   assert.equal(state("LoadState=loaded", "ActiveState=failed", "SubState=failed"), "stopped");
-  assert.equal(parseShow("LoadState=loaded\nExecMainStatus=3").exitCode, 3);
+  assert.equal(parseShow("LoadState=loaded\nExecMainCode=1\nExecMainStatus=3").exitCode, 3);
+  const killed = parseShow("LoadState=loaded\nExecMainCode=2\nExecMainStatus=3");
+  assert.equal(killed.exitCode, undefined, "3 is a signal here, not the port's exit code");
 });

@@ -91,17 +91,17 @@ Deno.test("an archive on another computer is left as it is, and said", async () 
     ...definition().settings,
     sharedFolders: ["\\\\nas\\archive", "\\\\?\\UNC\\nas\\more", "\\\\?\\D:\\long"],
   };
-  const done = await serviceOf(house, { made }).install(definition({ settings }));
+  const { notes } = await serviceOf(house, { made }).install(definition({ settings }));
   assert.deepEqual(made.slice(2), ["\\\\?\\D:\\long"]);
   assert.ok(!house.calls.some((call) => /^icacls.exe .*nas/.test(call)));
-  assert.equal(done.filter((step) => step.startsWith("leave \\\\")).length, 2);
+  assert.equal(notes.filter((note) => note.startsWith("\\\\")).length, 2);
 });
 
 Deno.test("an archive that takes no rights keeps nothing else from being done, and is said", async () => {
   const house = new WindowsHouse();
   house.answers.set("icacls.exe D:\\archive", { code: 1, text: "D:\\archive: ..." });
-  const done = await serviceOf(house).install(definition());
-  assert.ok(done.some((step) => /^NOT done: Cannot set who may use D:\\archive/.test(step)));
+  const { notes } = await serviceOf(house).install(definition());
+  assert.ok(notes.some((note) => /^Cannot set who may use D:\\archive/.test(note)));
   assert.ok(house.calls.some((call) => /^netsh.exe .* add rule/.test(call)));
 });
 
@@ -111,12 +111,12 @@ Deno.test("logs in a folder that others use do not close it to them", async () =
     [`${DATA}\\logs`]: ["dicom_forwarder_20261125.log", "iis.log"],
     [`${DATA}\\spool`]: ["LOCK", "VERSION", "queue", "System Volume Information"],
   };
-  const done = await serviceOf(house, { entries }).install(definition());
+  const { notes } = await serviceOf(house, { entries }).install(definition());
   const icacls = house.calls.filter((call) => call.startsWith("icacls.exe"));
   assert.ok(icacls.some((call) => call.includes("spool /inheritance:r")));
   assert.ok(!icacls.some((call) => call.includes("logs /inheritance:r")));
   assert.ok(icacls.some((call) => call.includes("logs /grant NT SERVICE")));
-  assert.match(done[0]!, /logs open to those .* iis\.log/);
+  assert.match(notes[0]!, /logs stays open to those .* iis\.log/);
 });
 
 Deno.test("stopping a service that is not there says so at once", async () => {

@@ -394,6 +394,7 @@ peerTest("an installed service follows the new settings and is started again", [
       state === "stopped" ? /service is stopped. Start it now/ : /Restart the service now/,
       "Enter",
     );
+    await terminal.shows(/The archive stays as it is/);
     await terminal.shows(
       state === "broken" ? /does not run with them yet/ : /running with the new settings/,
     );

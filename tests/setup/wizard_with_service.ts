@@ -18,7 +18,10 @@ await runWizard({
   signal: new AbortController().signal,
   service: {
     state: () => Promise.resolve(state === "stopped" ? "stopped" : "running"),
-    apply: (config) => Promise.resolve(note(`apply ${config.localAeTitle}`)),
+    apply: (config) => {
+      note(`apply ${config.localAeTitle}`);
+      return Promise.resolve(["The archive stays as it is."]);
+    },
     restart: () => {
       note("restart");
       return state === "broken"
