@@ -76,7 +76,9 @@ async function main(args: string[]): Promise<void> {
   await Deno.mkdir(logs, { recursive: true });
   const state = async () => serviceState(await sc("query", service));
 
-  const answers = [`/LOG=${join(logs, "install.log")}`, `/PORT=${port}`, `/AET=${aet}`];
+  // Setup takes no settings without a PACS; nothing has to listen there.
+  const settings = [`/PORT=${port}`, `/AET=${aet}`, "/PACSHOST=127.0.0.1"];
+  const answers = [`/LOG=${join(logs, "install.log")}`, ...settings];
   await runProgram([setup, ...QUIET, ...answers], "Installing");
   await waitFor(`service ${service}`, "RUNNING", state);
   const folder = serviceFolder(await sc("qc", service) ?? "");

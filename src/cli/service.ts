@@ -46,7 +46,8 @@ export async function serviceCommand(
     return await verb(serviceManager(program ?? Deno.execPath()));
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
-    warnLine(`${error.message}.`);
+    // Some reasons end with their own full stop.
+    warnLine(error.message.replace(/\.?$/, "."));
     return ExitCode.Failed;
   }
 }

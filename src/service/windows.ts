@@ -185,7 +185,9 @@ export class WindowsService implements ServiceManager {
     const { code, text } = await this.#options.run(tool, args);
     const error = tool === "sc.exe" ? scErrorOf(code, text) : code;
     if (error === 0 || alsoGood.includes(error)) return;
-    const why = WHY[error] ?? `${tool} ${args.join(" ")} ended with ${error}: ${text}`;
+    // Numbers mean to sc.exe what they mean to Windows; the other tools have their own.
+    const known = tool === "sc.exe" ? WHY[error] : undefined;
+    const why = known ?? `${tool} ${args.join(" ")} ended with ${error}: ${text}`;
     throw new ServiceError(`Cannot ${purpose}: ${why}`);
   }
 
