@@ -13,25 +13,22 @@ const INHERITED = "(OI)(CI)";
 
 /** `account` may read, write and delete; nobody else but administrators and the system sees anything. */
 export function privateFolder(path: string, account: string | undefined): string[] {
-  return [
-    path,
-    "/inheritance:r",
-    "/grant:r",
-    `${SYSTEM}:${INHERITED}F`,
-    `${ADMINISTRATORS}:${INHERITED}F`,
-    ...(account === undefined ? [] : [`${account}:${INHERITED}M`]),
-  ];
+  return closedFolder(path, account, "M");
 }
 
 /** `account` may read what is set here and change nothing: what serves the network must not rewrite its own orders. */
 export function settingsFolder(path: string, account: string | undefined): string[] {
+  return closedFolder(path, account, "RX");
+}
+
+function closedFolder(path: string, account: string | undefined, right: "M" | "RX"): string[] {
   return [
     path,
     "/inheritance:r",
     "/grant:r",
     `${SYSTEM}:${INHERITED}F`,
     `${ADMINISTRATORS}:${INHERITED}F`,
-    ...(account === undefined ? [] : [`${account}:${INHERITED}RX`]),
+    ...(account === undefined ? [] : [`${account}:${INHERITED}${right}`]),
   ];
 }
 

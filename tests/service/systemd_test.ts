@@ -92,14 +92,18 @@ class House {
   };
 }
 
-Deno.test("installing makes account, folders and unit, reads them and enables the unit; removing takes the files away", async () => {
-  await using scratch = await Scratch.make();
-  const house = new House();
-  const service = new SystemdService({
+function serviceIn(scratch: Scratch, house: House): SystemdService {
+  return new SystemdService({
     run: house.run,
     pause: () => Promise.resolve(),
     etc: scratch.path,
   });
+}
+
+Deno.test("installing makes account, folders and unit, reads them and enables the unit; removing takes the files away", async () => {
+  await using scratch = await Scratch.make();
+  const house = new House();
+  const service = serviceIn(scratch, house);
   await service.install({ ...DEFINITION, account: undefined });
   const unit = await Deno.readTextFile(join(scratch.path, "systemd/system/dicomforwarder.service"));
   assert.match(unit, /^User=dicomforwarder$/m);
@@ -119,11 +123,7 @@ Deno.test("installing makes account, folders and unit, reads them and enables th
 Deno.test("an upgrade keeps the account of the unit and whether it starts by itself", async () => {
   await using scratch = await Scratch.make();
   const house = new House();
-  const service = new SystemdService({
-    run: house.run,
-    pause: () => Promise.resolve(),
-    etc: scratch.path,
-  });
+  const service = serviceIn(scratch, house);
   await service.install(DEFINITION);
   house.show = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=disabled";
   assert.equal((await service.state()).config, DEFINITION.config);
@@ -137,11 +137,7 @@ Deno.test("an upgrade keeps the account of the unit and whether it starts by its
 Deno.test("program and configuration of the unit are read back, whatever characters their paths have", async () => {
   await using scratch = await Scratch.make();
   const house = new House();
-  const service = new SystemdService({
-    run: house.run,
-    pause: () => Promise.resolve(),
-    etc: scratch.path,
-  });
+  const service = serviceIn(scratch, house);
   const [program, config] = ["/opt/a $b 100%/forwarder", '/etc/$HOME ${x} "q" 5% \\\\/config.json'];
   await service.install({ ...DEFINITION, program, config });
   const { program: toldProgram, config: toldConfig } = await service.state();
@@ -154,11 +150,7 @@ Deno.test("program and configuration of the unit are read back, whatever charact
 Deno.test("a unit changed by hand is kept beside the one that takes its place", async () => {
   await using scratch = await Scratch.make();
   const house = new House();
-  const service = new SystemdService({
-    run: house.run,
-    pause: () => Promise.resolve(),
-    etc: scratch.path,
-  });
+  const service = serviceIn(scratch, house);
   const folder = join(scratch.path, "systemd/system");
   const names = async () =>
     (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
@@ -177,11 +169,7 @@ Deno.test("a unit changed by hand is kept beside the one that takes its place", 
 Deno.test("folders that were there before stay those of whom they were", async () => {
   await using scratch = await Scratch.make();
   const house = new House();
-  const service = new SystemdService({
-    run: house.run,
-    pause: () => Promise.resolve(),
-    etc: scratch.path,
-  });
+  const service = serviceIn(scratch, house);
   const [logs, archive, made] = ["var log", "archive", "made"].map((name) =>
     join(scratch.path, name)
   );
@@ -217,11 +205,7 @@ Deno.test("missing rights are one sentence that says what to do", async () => {
   await using scratch = await Scratch.make();
   const house = new House();
   house.refuse = "systemctl start";
-  const service = new SystemdService({
-    run: house.run,
-    pause: () => Promise.resolve(),
-    etc: scratch.path,
-  });
+  const service = serviceIn(scratch, house);
   await assert.rejects(service.start(never), /^ServiceError: Cannot start the service: .*sudo$/);
 });
 
