@@ -1,9 +1,9 @@
 /*
  * The listener: connections in, associations served, all of them ended in order.
  *
- * Owns the listening port once it is handed over, the count of what is open, and the log lines about associations. Each association runs by
- * itself; none can end the process or another one. What is done with an instance is `store.ts`, who may associate
- * `admission.ts`.
+ * Owns the listening port once it is handed over, the count of what is open, and the log lines about associations. Each
+ * association runs by itself; none can end the process or another one. What is done with an instance is `store.ts`, who may
+ * associate `admission.ts`.
  */
 
 import type { Config } from "../config/load.ts";

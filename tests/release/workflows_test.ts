@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
 import { ROOT } from "../../.ci/release/script.ts";
+import { ALL_PEERS } from "../helpers/required_peers.ts";
 
 const FOLDER = join(ROOT, ".github/workflows");
 const WORKFLOWS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name);
@@ -30,6 +31,13 @@ Deno.test("every action is named by its commit, with its version beside it", () 
 Deno.test("every task and script that a workflow runs is there", () => {
   for (const task of all(/deno@\S+ task (\S+)/g)) assert.ok(task in manifest.tasks, task);
   for (const script of all(/(\.ci\/\S+)/g)) assert.ok(Deno.statSync(join(ROOT, script)).isFile);
+});
+
+Deno.test("a workflow that runs the tests installs every peer that they need", () => {
+  const wanted = ALL_PEERS.map((peer) => peer.package).sort();
+  for (const packages of all(/apt-get install -q -y --no-install-recommends (.*)/g)) {
+    assert.deepEqual(packages.split(" ").sort(), wanted);
+  }
 });
 
 Deno.test("one version of Deno runs, tests and builds", () => {
