@@ -527,7 +527,7 @@ part "Upgrade where the service cannot be registered"
 winlab record netsh 5 "Access is denied."
 setup "exit code 11" 11 "$newer"
 log_says "the log says it" "The service could not be registered."
-log_says "with the reason" "Cannot remove the firewall rule: it needs the rights of an administrator"
+log_says "with the reason" "Cannot remove the firewall rule: netsh.exe advfirewall firewall delete rule name=DICOM Forwarder ended with 5: Access is denied."
 becomes "the service runs again, as it did" 40 is_state RUNNING
 winlab record netsh 0
 setup "once more, with the cause removed" 0 "$newer"
