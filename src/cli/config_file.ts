@@ -4,6 +4,7 @@
 
 import { dirname, join } from "node:path";
 import { ConfigError } from "../config/load.ts";
+import { DISPLAY_NAME } from "../service/definition.ts";
 
 /** Where a configuration is looked for, in order. */
 function usualPlaces(): string[] {
@@ -14,7 +15,7 @@ function usualPlaces(): string[] {
 export function systemConfigFile(): string {
   if (Deno.build.os !== "windows") return "/etc/dicomforwarder/config.json";
   const data = Deno.env.get("ProgramData") ?? "C:\\ProgramData";
-  return join(data, "DICOM Forwarder", "config.json");
+  return join(data, DISPLAY_NAME, "config.json");
 }
 
 /** The first of the usual places that has one; undefined where none has. */

@@ -15,6 +15,12 @@ export const OWN_ACCOUNT = `NT SERVICE\\${SERVICE_NAME}`;
 /** Where the firewall lets senders in while there is no configuration that says it. */
 export const USUAL_PORT = 11_112;
 
+/** Exit codes after which starting again does not help: configuration, port, spool. */
+export const FINAL_EXIT_CODES: readonly number[] = [2, 3, 4];
+
+/** How much longer than the program's own time-out its manager waits before it ends it by force, in ms. */
+export const STOP_MARGIN_MS = 10_000;
+
 /** With the machine; some minutes after it, when it is less busy; by hand only. */
 export type StartType = "auto" | "delayed" | "demand";
 

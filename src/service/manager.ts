@@ -7,7 +7,7 @@ import { entriesOf } from "./folders.ts";
 import { SystemdService } from "./systemd.ts";
 import { runTool } from "./tool.ts";
 import type { Waiting } from "./wait.ts";
-import { WindowsService } from "./windows.ts";
+import { NEEDS_ADMINISTRATOR, WindowsService } from "./windows.ts";
 
 /**
  * The service manager of this system.
@@ -60,7 +60,7 @@ async function makeFolder(path: string): Promise<void> {
     await Deno.mkdir(path, { recursive: true });
   } catch (error) {
     const why = error instanceof Deno.errors.PermissionDenied
-      ? "it needs the rights of an administrator: open the prompt with 'Run as administrator'"
+      ? NEEDS_ADMINISTRATOR
       : error instanceof Error
       ? error.message
       : String(error);

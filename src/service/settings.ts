@@ -2,12 +2,9 @@
  * What of the configuration the service manager, the firewall and the rights of folders follow. Pure.
  */
 
-import { dirname, join } from "node:path";
-import type { Config } from "../config/load.ts";
+import { dirname } from "node:path";
+import { type Config, configFrom } from "../config/load.ts";
 import { type ServiceSettings, USUAL_PORT } from "./definition.ts";
-
-/** In ms, as `timeouts.stop` is where the configuration does not say. */
-const USUAL_STOP_MS = 20_000;
 
 /** The settings of a configuration that has loaded. */
 export function serviceSettings(config: Config): ServiceSettings {
@@ -25,14 +22,5 @@ export function serviceSettings(config: Config): ServiceSettings {
 
 /** Those of a file that is not there yet, or cannot be used: everything beside it, as its defaults are. */
 export function usualSettings(config: string): ServiceSettings {
-  const home = dirname(config);
-  const logDir = join(home, "logs");
-  return {
-    port: USUAL_PORT,
-    allowedHosts: [],
-    stopMs: USUAL_STOP_MS,
-    logDir,
-    privateFolders: [logDir, join(home, "spool")],
-    sharedFolders: [join(home, "storage")],
-  };
+  return serviceSettings(configFrom({ store_locally: true }, dirname(config)));
 }

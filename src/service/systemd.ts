@@ -15,12 +15,15 @@ import {
   type ServiceState,
 } from "./definition.ts";
 import { entriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
-import { systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
+import { quoted, systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
 import type { RunTool, ToolResult } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
 
 /** The account it gets where none is named. */
 export const LINUX_ACCOUNT = "dicomforwarder";
+
+/** What to do where the rights are missing. */
+const NEEDS_ROOT = "it needs the rights of root: say it with sudo";
 
 /** How long a start and a stop may take, in ms; systemd has its own limits below that. */
 const LIMIT_MS = 180_000;
@@ -162,7 +165,7 @@ export class SystemdService implements ServiceManager {
     const result = await this.#options.run(tool, args);
     if (result.code === 0) return result;
     const why = /access denied|permission denied|interactive authentication/i.test(result.text)
-      ? "it needs the rights of root: say it with sudo"
+      ? NEEDS_ROOT
       : `${tool} ${args.join(" ")} ended with ${result.code}: ${result.text}`;
     throw new ServiceError(`Cannot ${purpose}: ${why}`);
   }
@@ -234,10 +237,6 @@ export function tmpfiles(
   ].join("\n");
 }
 
-function quoted(path: string): string {
-  return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
-}
-
 /** The unit that is there; empty where there is none. */
 async function unitText(path: string): Promise<string> {
   try {
@@ -266,7 +265,7 @@ function unquoted(text: string): string {
 
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) {
-    return "it needs the rights of root: say it with sudo";
+    return NEEDS_ROOT;
   }
   return error instanceof Error ? error.message : String(error);
 }

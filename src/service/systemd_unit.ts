@@ -5,15 +5,14 @@
  * program's runtime compiles JavaScript to machine code as it runs.
  */
 
-import { DESCRIPTION, type ServiceDefinition } from "./definition.ts";
+import {
+  DESCRIPTION,
+  FINAL_EXIT_CODES,
+  type ServiceDefinition,
+  STOP_MARGIN_MS,
+} from "./definition.ts";
 
 export const UNIT_NAME = "dicomforwarder.service";
-
-/** Exit codes after which starting again does not help: configuration, port, spool. */
-const FINAL_EXIT_CODES = "2 3 4";
-
-/** How much longer than the program's own time-out systemd waits before it kills, in s. */
-const STOP_MARGIN_S = 10;
 
 /** Ports below this one need a right of their own. */
 const FIRST_FREE_PORT = 1024;
@@ -40,8 +39,8 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
       "RestartSec=5",
       "RestartSteps=6",
       "RestartMaxDelaySec=300",
-      `RestartPreventExitStatus=${FINAL_EXIT_CODES}`,
-      `TimeoutStopSec=${Math.ceil(settings.stopMs / 1000) + STOP_MARGIN_S}`,
+      `RestartPreventExitStatus=${FINAL_EXIT_CODES.join(" ")}`,
+      `TimeoutStopSec=${Math.ceil((settings.stopMs + STOP_MARGIN_MS) / 1000)}`,
       "LimitNOFILE=65536",
       "UMask=0077",
       ...(forUser ? [] : [`User=${account ?? ""}`, ...hardening(definition)]),
@@ -89,7 +88,7 @@ function hardening({ settings }: ServiceDefinition): string[] {
 }
 
 /** A path as systemd reads it: in quotes, with specifiers and escapes taken literally. */
-function quoted(path: string): string {
+export function quoted(path: string): string {
   return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
 }
 

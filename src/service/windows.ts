@@ -38,9 +38,12 @@ const LEAVING_MS = 10_000;
 /** A state that has lasted this long is not one in passing, in ms. */
 const SETTLED_MS = 500;
 
+/** What to do where the rights are missing. */
+export const NEEDS_ADMINISTRATOR =
+  "it needs the rights of an administrator: open the prompt with 'Run as administrator'";
+
 const WHY: Readonly<Record<number, string>> = {
-  [ScError.AccessDenied]:
-    "it needs the rights of an administrator: open the prompt with 'Run as administrator'",
+  [ScError.AccessDenied]: NEEDS_ADMINISTRATOR,
   [ScError.NotInstalled]: "the service is not installed: say service install",
   [ScError.Disabled]:
     `it is disabled: set its start type in Services, or say sc config ${SERVICE_NAME} start= delayed-auto`,

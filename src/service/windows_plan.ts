@@ -10,10 +10,12 @@ import { dirname, join } from "node:path/win32";
 import {
   DESCRIPTION,
   DISPLAY_NAME,
+  FINAL_EXIT_CODES,
   OWN_ACCOUNT,
   SERVICE_NAME,
   type ServiceDefinition,
   type StartType,
+  STOP_MARGIN_MS,
 } from "./definition.ts";
 import { aclName, privateFolder, settingsFolder, sharedFolder } from "./windows_account.ts";
 
@@ -47,15 +49,6 @@ export const STARTED_MS = 5000;
 
 /** Pause before a program that ended by itself is started again, in ms. */
 const RESTART_MS = 5000;
-
-/** How much longer than the program's own time-out the wrapper waits before it ends it by force, in ms. */
-const STOP_MARGIN_MS = 10_000;
-
-/**
- * Exit codes after which starting again does not help: configuration, port, spool. Not 0: nobody but the wrapper tells a
- * service to stop, and what ends a program by force may give it that code.
- */
-const FINAL_EXIT_CODES = [2, 3, 4];
 
 const START_WORDS: Readonly<Record<StartType, string>> = {
   auto: "auto",
@@ -204,6 +197,7 @@ function wrapperCalls({ program, config, settings }: ServiceDefinition): ToolCal
     set("AppRotateFiles", 1),
     set("AppRotateBytes", 1_000_000),
     set("", "Restart", "Parameters\\AppExit"),
+    // Not after 0: nobody but the wrapper tells a service to stop, and what ends a program by force may give it that code.
     ...FINAL_EXIT_CODES.map((code) => set(String(code), "Exit", "Parameters\\AppExit")),
   ];
 }
