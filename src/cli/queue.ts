@@ -32,12 +32,16 @@ function selectItems(config: Config, selection: Selection): QueueItem[] {
   ).sort((a, b) => a.receivedMs - b.receivedMs);
 }
 
+const GONE: Readonly<Record<string, string>> = { gone: "delivered meanwhile" };
+
 /** What is in an item's file, for a person. */
-async function details(item: QueueItem): Promise<Record<string, string>> {
+async function details(item: QueueItem): Promise<Readonly<Record<string, string>>> {
   try {
     const instance = StoredInstance.open(realFileSystem, item.path);
     try {
       const { identification } = await instance.identify();
+      // Delivered while it was read, it may have become another one's file.
+      if (!realFileSystem.exists(item.path)) return GONE;
       return {
         patientId: identification.patientId,
         studyInstanceUid: identification.studyInstanceUid,
@@ -50,9 +54,9 @@ async function details(item: QueueItem): Promise<Record<string, string>> {
       instance.close();
     }
   } catch (error) {
-    if (error instanceof CorruptError) return { damaged: error.message };
     // Delivered between the listing and now.
-    if (error instanceof Deno.errors.NotFound) return { gone: "delivered meanwhile" };
+    if (error instanceof Deno.errors.NotFound || !realFileSystem.exists(item.path)) return GONE;
+    if (error instanceof CorruptError) return { damaged: error.message };
     throw error;
   }
 }

@@ -141,6 +141,8 @@ async function recordFound(
   }
   try {
     const { identification } = await instance.identify(buffer);
+    // While it was read, the file may have been delivered and become another instance's.
+    if (!files.exists(present.path)) return false;
     const { meta, record } = instance;
     ledger.append({
       event: "accepted",

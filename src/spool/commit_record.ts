@@ -14,8 +14,13 @@
  *     32-39  received, ms since 1970
  *     40-47  sequence
  *     48-51  CRC-32 of the file meta: of all bytes between the preamble and the data set
- *     52-123 reserved, 0
+ *     52-59  first number of the slot the instance was received into
+ *     60-67  second number of it; both 0 where it is not told
+ *     68-123 reserved, 0
  *     124-127 CRC-32 of bytes 0 to 123
+ *
+ * The slot tells an instance that was committed into a slot from one that a delivered file was still holding when it
+ * became a slot (`slots.ts`): only of the first does the record name the slot that the file is.
  */
 
 import { crc32 } from "node:zlib";
@@ -30,6 +35,8 @@ export interface CommitRecord {
   readonly studyHash: number;
   readonly receivedMs: number;
   readonly sequence: number;
+  /** Name of the slot's file; empty where it is not told. */
+  readonly slot: string;
 }
 
 const MAGIC = "DFWSPOOL";
@@ -48,6 +55,9 @@ export function putCommitRecord(into: Uint8Array, record: CommitRecord): void {
   view.setBigUint64(32, BigInt(record.receivedMs), true);
   view.setBigUint64(40, BigInt(record.sequence), true);
   view.setUint32(48, record.metaCrc32, true);
+  const [first, second] = slotNumbers(record.slot);
+  view.setBigUint64(52, first, true);
+  view.setBigUint64(60, second, true);
   view.setUint32(124, crc32(into.subarray(0, 124)), true);
 }
 
@@ -70,5 +80,34 @@ export function readCommitRecord(bytes: Uint8Array): CommitRecord | undefined {
     receivedMs: Number(view.getBigUint64(32, true)),
     sequence: Number(view.getBigUint64(40, true)),
     metaCrc32: view.getUint32(48, true),
+    slot: formatSlot(view.getBigUint64(52, true), view.getBigUint64(60, true)),
   };
+}
+
+/**
+ * True where a file in `incoming/` holds what was committed into it, and not what it held before it became a slot.
+ *
+ * @param name the file's own
+ */
+export function isOfSlot({ slot }: CommitRecord, name: string): boolean {
+  return slot === "" || slot === name;
+}
+
+/** True for a name that the spool gives to its slots. */
+export function isSlotName(name: string): boolean {
+  return SLOT.test(name);
+}
+
+const SLOT = /^(\d{1,16})-(\d{1,16})\.part$/;
+
+/** A slot's name from its numbers; the first is never 0. */
+export function formatSlot(first: number | bigint, second: number | bigint): string {
+  return first === 0n ? "" : `${first}-${second}.part`;
+}
+
+function slotNumbers(name: string): [bigint, bigint] {
+  if (name === "") return [0n, 0n];
+  const match = SLOT.exec(name);
+  if (match === null) throw new Error(`Defect: ${name} is not a slot's name`);
+  return [BigInt(match[1]!), BigInt(match[2]!)];
 }

@@ -19,14 +19,21 @@ export interface SpoolFile {
   seek(offset: number): void;
   /** In bytes. */
   size(): number;
+  /** Cuts the file to a length, in bytes. */
+  truncate(length: number): void;
+  /** How many names the file has; undefined where the system does not say (Windows). */
+  links(): number | undefined;
   /** Waits until the file's data, and what is needed to find it, is on the disk (fdatasync). */
   syncData(): Promise<void>;
   close(): void;
 }
 
 export interface FileSystem {
-  /** `create`: the file must not exist. `append`: it is made where it does not, and every write goes to its end. */
-  open(path: string, mode: "read" | "create" | "append"): SpoolFile;
+  /**
+   * `create`: the file must not exist. `append`: it is made where it does not, and every write goes to its end. `update`: it
+   * must exist, and is read and written from its beginning.
+   */
+  open(path: string, mode: "read" | "create" | "append" | "update"): SpoolFile;
   /** Atomic; an existing target is replaced. */
   rename(from: string, to: string): void;
   /** A second name for the same file. */
@@ -47,6 +54,8 @@ export interface FileSystem {
   /** Waits until a directory's entries are on the disk. Does nothing where the system cannot (Windows). */
   syncDirectory(path: string): Promise<void>;
   exists(path: string): boolean;
+  /** A file's length in bytes and how many names it has; the latter undefined where the system does not say (Windows). */
+  measure(path: string): { readonly size: number; readonly links: number | undefined };
   /** Bytes an unprivileged process can still write; undefined where the system does not say. */
   freeBytes(path: string): number | undefined;
 }
@@ -82,6 +91,14 @@ class RealFile implements SpoolFile {
     return this.#file.statSync().size;
   }
 
+  truncate(length: number): void {
+    this.#file.truncateSync(length);
+  }
+
+  links(): number | undefined {
+    return this.#file.statSync().nlink ?? undefined;
+  }
+
   syncData(): Promise<void> {
     return this.#file.syncData();
   }
@@ -95,6 +112,7 @@ const OPEN: Readonly<Record<Parameters<FileSystem["open"]>[1], Deno.OpenOptions>
   read: { read: true },
   create: { read: true, write: true, createNew: true, mode: 0o600 },
   append: { read: true, append: true, create: true, mode: 0o600 },
+  update: { read: true, write: true },
 };
 
 function isFolder(path: string): boolean {
@@ -159,6 +177,10 @@ export const realFileSystem: FileSystem = {
       if (error instanceof Deno.errors.NotFound) return false;
       throw error;
     }
+  },
+  measure(path) {
+    const { size, nlink } = Deno.lstatSync(path);
+    return { size, links: nlink ?? undefined };
   },
   freeBytes(path) {
     try {

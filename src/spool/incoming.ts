@@ -11,9 +11,13 @@ import { encodeFileMeta, type FileMeta, PREAMBLE_LENGTH } from "../dicom/part10.
 import { putCommitRecord } from "./commit_record.ts";
 import { bucketOf, formatBase } from "./entry_name.ts";
 import type { SpoolFile } from "./file_system.ts";
+import type { Slot } from "./slots.ts";
 
 /** Bytes put together before they are written. */
 export const WRITE_BUFFER_LENGTH = 256 * 1024;
+
+/** A long instance is brought to the disk while it comes, each time so many bytes more have been written. */
+const SYNC_AHEAD = 8 * 1024 * 1024;
 
 /** What the spool does for an incoming instance; the spool itself in the program. */
 export interface IncomingOwner {
@@ -37,7 +41,7 @@ export interface Committed {
 
 export class IncomingInstance {
   readonly #owner: IncomingOwner;
-  readonly #path: string;
+  readonly #slot: Slot;
   readonly #file: SpoolFile;
   readonly #buffer: Uint8Array;
   readonly #dataSetOffset: number;
@@ -48,15 +52,19 @@ export class IncomingInstance {
   #length = 0;
   #crc = 0;
   #done = false;
+  /** What has been written and not been given to a sync, in bytes. */
+  #unsynced = 0;
+  /** The sync under way of what came so far; its error, where it failed. */
+  #ahead: Promise<unknown> | undefined;
 
   constructor(
     owner: IncomingOwner,
-    slot: { path: string; file: SpoolFile },
+    slot: Slot,
     meta: FileMeta,
     buffer: Uint8Array,
   ) {
     this.#owner = owner;
-    this.#path = slot.path;
+    this.#slot = slot;
     this.#file = slot.file;
     this.#buffer = buffer;
     const head = encodeFileMeta(meta);
@@ -79,8 +87,7 @@ export class IncomingInstance {
     if (this.#used + bytes.length > this.#buffer.length) {
       this.#flush();
       if (bytes.length >= this.#buffer.length) {
-        this.#file.write(bytes);
-        this.#written += bytes.length;
+        this.#put(bytes);
         return;
       }
     }
@@ -90,9 +97,31 @@ export class IncomingInstance {
 
   #flush(): void {
     if (this.#used === 0) return;
-    this.#file.write(this.#buffer.subarray(0, this.#used));
-    this.#written += this.#used;
+    this.#put(this.#buffer.subarray(0, this.#used));
     this.#used = 0;
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#file.write(bytes);
+    this.#written += bytes.length;
+    this.#unsynced += bytes.length;
+    if (this.#unsynced >= SYNC_AHEAD && this.#ahead === undefined) this.#syncAhead();
+  }
+
+  /** The disk works while the rest still comes: the commit then waits for the end of the instance alone. */
+  #syncAhead(): void {
+    this.#unsynced = 0;
+    this.#ahead = this.#file.syncData().then(
+      () => this.#ahead = undefined,
+      // Stays: a file whose sync failed once is never vouched for.
+      (error) => error,
+    );
+  }
+
+  /** Throws what a sync ahead failed with. */
+  async #syncedAhead(): Promise<void> {
+    const failure = await this.#ahead;
+    if (failure !== undefined) throw failure;
   }
 
   /**
@@ -114,13 +143,16 @@ export class IncomingInstance {
         dataSetOffset: this.#dataSetOffset,
         dataSetLength: this.#length,
         metaCrc32: this.#metaCrc,
+        slot: this.#slot.name,
       };
       // Last, and by a write of its own: a process killed in the middle of a write leaves the first pages of it.
       this.#flush();
+      if (this.#slot.used > this.#written) this.#file.truncate(this.#written);
       putCommitRecord(this.#buffer, record);
       this.#file.seek(0);
       this.#file.write(this.#buffer.subarray(0, PREAMBLE_LENGTH));
       try {
+        await this.#syncedAhead();
         await this.#file.syncData();
       } catch (error) {
         this.#owner.syncFailed(error);
@@ -132,7 +164,7 @@ export class IncomingInstance {
       return {
         base: formatBase(identity),
         bucket: bucketOf(studyHash),
-        path: this.#path,
+        path: this.#slot.path,
         receivedMs: identity.receivedMs,
         length: this.#length,
       };
@@ -147,7 +179,7 @@ export class IncomingInstance {
     if (this.#done) return;
     this.#done = true;
     this.#file.close();
-    this.#owner.discardFile(this.#path);
+    this.#owner.discardFile(this.#slot.path);
     this.#owner.released(this.#buffer);
   }
 }

@@ -7,12 +7,12 @@
 
 import { basename, join } from "node:path";
 import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
-import { readCommitRecord } from "./commit_record.ts";
+import { isOfSlot, isSlotName, readCommitRecord } from "./commit_record.ts";
 import { formatBase, formatName, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isHeld } from "./held.ts";
-import { isSlotName, listQueue, queuedNames } from "./recovery.ts";
+import { listQueue, queuedNames } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
 
 /** One instance waiting for one destination, or given up for it. */
@@ -99,13 +99,14 @@ function routed(destination: string): string | undefined {
 
 /** The committed instance that a slot holds, if it does. */
 function idOfSlot(files: FileSystem, path: string): string | undefined {
-  if (!isSlotName(basename(path))) return undefined;
+  const name = basename(path);
+  if (!isSlotName(name)) return undefined;
   try {
     const file = files.open(path, "read");
     try {
       const head = new Uint8Array(PREAMBLE_LENGTH);
       const record = file.read(head) === head.length ? readCommitRecord(head) : undefined;
-      return record === undefined ? undefined : formatBase(record);
+      return record === undefined || !isOfSlot(record, name) ? undefined : formatBase(record);
     } finally {
       file.close();
     }

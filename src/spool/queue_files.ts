@@ -19,19 +19,26 @@ export class QueueFiles {
   readonly #queue: string;
   readonly #report: (message: string, error?: unknown) => void;
   readonly #again: TryAgain;
+  /** Takes the file of an entry that nobody waits for any more; false where it is to be removed. */
+  readonly #reuse: (entry: Entry) => boolean;
   /** Removals under way. */
   readonly #removals = new Set<Promise<void>>();
 
-  /** @param queue the directory of the queue */
+  /**
+   * @param queue the directory of the queue
+   * @param reuse takes the file of an entry that nobody waits for any more; false where it is to be removed
+   */
   constructor(
     files: FileSystem,
     queue: string,
     after: Clock["after"],
     report: (message: string, error?: unknown) => void,
+    reuse: (entry: Entry) => boolean,
   ) {
     this.#files = files;
     this.#queue = queue;
     this.#report = report;
+    this.#reuse = reuse;
     this.#again = new TryAgain(after, report);
   }
 
@@ -44,7 +51,7 @@ export class QueueFiles {
       entry.waiting = left;
       if (left.length === 0) {
         entry.queued = false;
-        this.removeLater(entry.path);
+        if (!this.#reuse(entry)) this.removeLater(entry.path);
         return;
       }
       if (this.rename(entry)) return;
@@ -71,6 +78,17 @@ export class QueueFiles {
         });
       });
     });
+  }
+
+  /** The same for a file that has just been received: its name in the queue has never been before. */
+  place(entry: Entry): void {
+    const target = this.#target(entry);
+    try {
+      this.#files.rename(entry.path, target);
+      entry.path = target;
+    } catch {
+      this.rename(entry);
+    }
   }
 
   /** The same for a file that whoever moves it tries again himself. */

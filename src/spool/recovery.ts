@@ -7,12 +7,12 @@
  */
 
 import { crc32 } from "node:zlib";
-import { join, sep } from "node:path";
-import { beginsRecord, type CommitRecord, readCommitRecord } from "./commit_record.ts";
+import { basename, join, sep } from "node:path";
+import { beginsRecord, type CommitRecord, isOfSlot, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
 import { type EntryIdentity, parseName } from "./entry_name.ts";
 import { listFailed } from "./failed.ts";
-import { type FileSystem, readFully } from "./file_system.ts";
+import { type FileSystem, readFully, type SpoolFile } from "./file_system.ts";
 import type { spoolPaths } from "./paths.ts";
 
 /** The names of all buckets of the queue, `00` to `ff`. */
@@ -77,18 +77,13 @@ export function highestAside(
 /** What a slot is found to hold. */
 export type SlotState =
   | { readonly state: "committed"; readonly record: CommitRecord }
-  /** No record: it was never answered. */
+  /** No record, or one of what the file held before it became a slot: it was never answered. */
   | { readonly state: "uncommitted" }
   /** A record, but not the data it speaks of, or one that does not check. */
   | { readonly state: "damaged"; readonly record: EntryIdentity; readonly problem: string };
 
 /** What stands for a record that cannot be read. */
 const UNKNOWN: EntryIdentity = { receivedMs: 0, sequence: 0, studyHash: 0, crc32: 0 };
-
-/** True for a name that the spool gives to its slots. */
-export function isSlotName(name: string): boolean {
-  return /^\d+-\d+\.part$/.test(name);
-}
 
 /**
  * Reads a slot through: the record, the length it says, and the CRC of the data set. What is found committed is on the
@@ -105,18 +100,21 @@ export async function examineSlot(files: FileSystem, path: string): Promise<Slot
       // A crash hardly leaves a part of a record: this may have been answered, and the disk did not keep it.
       return { state: "damaged", record: UNKNOWN, problem: `${path} has no valid commit record` };
     }
+    if (!isOfSlot(record, basename(path))) return { state: "uncommitted" };
     const wanted = record.dataSetOffset + record.dataSetLength;
-    if (file.size() !== wanted) {
-      const problem = `${path} is ${file.size()} bytes long, its record says ${wanted}`;
+    const size = file.size();
+    if (size < wanted) {
+      const problem = `${path} is ${size} bytes long, its record says ${wanted}`;
       return { state: "damaged", record, problem };
     }
     file.seek(record.dataSetOffset);
-    let crc = 0;
-    for (let got = file.read(buffer); got > 0; got = file.read(buffer)) {
-      crc = crc32(buffer.subarray(0, got), crc);
-    }
-    if (crc !== record.crc32) {
+    if (crcOfNext(file, record.dataSetLength, buffer) !== record.crc32) {
       return { state: "damaged", record, problem: `${path} does not match its checksum` };
+    }
+    if (size > wanted) {
+      // The slot was longer before, and a crash came between the record and the disk's word that the rest is gone.
+      await cut(files, path, wanted);
+      return { state: "committed", record };
     }
     try {
       await file.syncData();
@@ -124,6 +122,28 @@ export async function examineSlot(files: FileSystem, path: string): Promise<Slot
       // Not every system syncs a file opened for reading, and what was answered has been synced before.
     }
     return { state: "committed", record };
+  } finally {
+    file.close();
+  }
+}
+
+/** CRC-32 of the next `length` bytes, or of fewer where the file ends before. */
+function crcOfNext(file: SpoolFile, length: number, buffer: Uint8Array): number {
+  let crc = 0;
+  for (let left = length; left > 0;) {
+    const got = file.read(buffer.subarray(0, Math.min(left, buffer.length)));
+    if (got === 0) break;
+    crc = crc32(buffer.subarray(0, got), crc);
+    left -= got;
+  }
+  return crc;
+}
+
+async function cut(files: FileSystem, path: string, length: number): Promise<void> {
+  const file = files.open(path, "update");
+  try {
+    file.truncate(length);
+    await file.syncData();
   } finally {
     file.close();
   }

@@ -16,19 +16,13 @@
 import { join } from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import type { FileMeta } from "../dicom/part10.ts";
+import { isSlotName } from "./commit_record.ts";
 import { moveToCorrupt, noteReason } from "./corrupt.ts";
+import { SpoolDisk } from "./disk.ts";
 import { Entry } from "./entry.ts";
 import { bucketOf, formatBase, sequenceOf } from "./entry_name.ts";
 import { type FailureReason, formatReason, orphanedReasons } from "./failed.ts";
-import {
-  type FileSystem,
-  isOutOfRoom,
-  probeDisk,
-  renameAway,
-  replaceTextFile,
-  secondName,
-} from "./file_system.ts";
-import { FreeSpace } from "./free_space.ts";
+import { type FileSystem, renameAway, replaceTextFile, secondName } from "./file_system.ts";
 import {
   type Committed,
   IncomingInstance,
@@ -40,10 +34,10 @@ import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
-import { examineSlot, highestAside, isSlotName, listQueue } from "./recovery.ts";
-import { Slots } from "./slots.ts";
+import { examineSlot, highestAside, listQueue } from "./recovery.ts";
+import { Slots, USED_ROOM } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
-import { checkVersion, SpoolError, unusable } from "./version.ts";
+import { checkVersion, unusable } from "./version.ts";
 
 /** Idle write buffers kept for the next instance. */
 const SPARE_BUFFERS = 8;
@@ -68,15 +62,15 @@ export class Spool implements IncomingOwner {
   readonly #paths: ReturnType<typeof spoolPaths>;
   readonly #files: FileSystem;
   readonly #slots: Slots;
-  readonly #freeSpace: FreeSpace;
+  readonly #disk: SpoolDisk;
   #sequence = 0;
-  /** Why nothing new is taken, where a sync failed. */
-  #broken: string | undefined;
   #buffers: Uint8Array[] = [];
   readonly #after: Clock["after"];
   readonly #queueFiles: QueueFiles;
   /** Committed, perhaps, and not to be read when the spool was recovered: another program held them. */
   readonly #unread = new Set<string>();
+  /** How often each entry's file is open now. */
+  readonly #open = new Map<Entry, number>();
   /** Whether something in `failed/` could not come back with its destination, for the same reason. */
   #heldBack = false;
 
@@ -84,14 +78,15 @@ export class Spool implements IncomingOwner {
     this.#options = options;
     this.#files = options.files;
     this.#paths = spoolPaths(options.directory);
-    this.#freeSpace = new FreeSpace(options.files, options.directory, options.now);
     this.#slots = new Slots(options.files, this.#paths.incoming, options.now());
     this.#after = options.after ?? systemClock.after;
+    this.#disk = new SpoolDisk({ ...options, probe: this.#paths.probe, after: this.#after });
     this.#queueFiles = new QueueFiles(
       options.files,
       this.#paths.queue,
       this.#after,
       options.report,
+      (entry) => this.#reuse(entry),
     );
   }
 
@@ -110,23 +105,12 @@ export class Spool implements IncomingOwner {
         () => checkVersion(files, directory, spool.#paths.version),
         spool.#after,
       );
-      await spool.#probeAtStart();
+      await spool.#disk.proveAtStart();
       await patiently(() => makeSpool(files, directory, hasVersion), spool.#after);
     } catch (error) {
       throw unusable(directory, error);
     }
     return spool;
-  }
-
-  /** Without room delivery goes on and makes some: nothing new is taken until then. */
-  async #probeAtStart(): Promise<void> {
-    try {
-      await this.#probe();
-    } catch (error) {
-      if (!(error instanceof SpoolError) || !isOutOfRoom(error.cause)) throw error;
-      this.#broken = `there is no room where the spool is (${this.#options.directory})`;
-      this.#options.report(error.message);
-    }
   }
 
   /**
@@ -223,16 +207,16 @@ export class Spool implements IncomingOwner {
     if (instance === undefined) return undefined;
     try {
       const destinations = await routeStored(instance);
-      return this.enqueue(
-        {
-          base: formatBase(record),
-          bucket: bucketOf(record.studyHash),
-          path,
-          receivedMs: record.receivedMs,
-          length: record.dataSetLength,
-        },
-        destinations,
-      );
+      const committed = {
+        base: formatBase(record),
+        bucket: bucketOf(record.studyHash),
+        path,
+        receivedMs: record.receivedMs,
+        length: record.dataSetLength,
+      };
+      const entry = asEntry(committed, destinations);
+      this.#queueFiles.rename(entry);
+      return entry;
     } finally {
       instance.close();
     }
@@ -256,10 +240,7 @@ export class Spool implements IncomingOwner {
 
   /** Why nothing new can be taken now, in one sentence; undefined where there is room. */
   refusesNew(): string | undefined {
-    if (this.#broken !== undefined) return this.#broken;
-    const free = this.#freeSpace.bytes();
-    if (free === undefined || free >= this.#options.minimumFreeSpace) return undefined;
-    return `only ${free} bytes are free where the spool is, minimum_free_space is ${this.#options.minimumFreeSpace}`;
+    return this.#disk.refusesNew();
   }
 
   /** A slot for the next instance. Throws what the file system throws. */
@@ -275,7 +256,7 @@ export class Spool implements IncomingOwner {
    */
   enqueue(committed: Committed, destinations: readonly string[]): Entry {
     const entry = asEntry(committed, destinations);
-    this.#queueFiles.rename(entry);
+    this.#queueFiles.place(entry);
     return entry;
   }
 
@@ -288,7 +269,11 @@ export class Spool implements IncomingOwner {
   openEntry(entry: Entry, hot: boolean): StoredInstance | undefined {
     for (let attempt = 0;; attempt++) {
       try {
-        const instance = StoredInstance.open(this.#files, entry.path, hot);
+        const instance = StoredInstance.open(this.#files, entry.path, hot, {
+          base: entry.base,
+          closed: () => this.#closed(entry),
+        });
+        this.#open.set(entry, (this.#open.get(entry) ?? 0) + 1);
         entry.sopInstanceUid = instance.meta.sopInstanceUid;
         return instance;
       } catch (error) {
@@ -296,6 +281,18 @@ export class Spool implements IncomingOwner {
         if (!this.#queueFiles.findAgain(entry)) return undefined;
       }
     }
+  }
+
+  #closed(entry: Entry): void {
+    const others = this.#open.get(entry)! - 1;
+    if (others === 0) this.#open.delete(entry);
+    else this.#open.set(entry, others);
+  }
+
+  /** Makes a slot of a file that is not needed any more, unless somebody still reads it or room is short. */
+  #reuse(entry: Entry): boolean {
+    if (this.#open.has(entry) || this.#disk.isShortOf(2 * USED_ROOM)) return false;
+    return this.#slots.takeUsed(entry.path);
   }
 
   /** One destination has it. The last one ends the entry. */
@@ -423,14 +420,8 @@ export class Spool implements IncomingOwner {
   /** Housekeeping: tries again what could not be renamed or removed, and asks a broken disk whether it works again. */
   async maintain(): Promise<void> {
     await this.#queueFiles.maintain();
-    if (this.#broken === undefined) return;
-    try {
-      await this.#probe();
-      this.#options.report("The spool's disk syncs again: instances are accepted again");
-      this.#broken = undefined;
-    } catch (error) {
-      this.#options.report("The spool's disk still fails to sync", error);
-    }
+    if (this.#disk.isShortOf(2 * USED_ROOM)) this.#slots.dropUsed();
+    await this.#disk.maintain();
   }
 
   /** Resolves when everything delivered so far has left the disk, or cannot now. */
@@ -455,11 +446,7 @@ export class Spool implements IncomingOwner {
   }
 
   syncFailed(error: unknown): void {
-    this.#broken = "the spool's disk failed to sync";
-    this.#options.report(
-      "The spool's disk failed to sync a file: no new instances are accepted until it works again",
-      error,
-    );
+    this.#disk.syncFailed(error);
   }
 
   released(buffer: Uint8Array): void {
@@ -468,18 +455,6 @@ export class Spool implements IncomingOwner {
 
   discardFile(path: string): void {
     this.#queueFiles.remove(path);
-  }
-
-  /** Proves that the disk keeps what it is given. */
-  async #probe(): Promise<void> {
-    try {
-      await patiently(
-        () => probeDisk(this.#files, this.#paths.probe, this.#options.now()),
-        this.#after,
-      );
-    } catch (error) {
-      throw unusable(this.#options.directory, error);
-    }
   }
 }
 

@@ -9,6 +9,7 @@ import { crc32 } from "node:zlib";
 import { type FileMeta, Part10Error, PREAMBLE_LENGTH, readFileMeta } from "../dicom/part10.ts";
 import { type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { HeaderReader } from "../dicom/header.ts";
+import { formatBase } from "./entry_name.ts";
 import { type FileSystem, readFully, type SpoolFile } from "./file_system.ts";
 
 /** A stored file is not what was committed. */
@@ -31,6 +32,7 @@ export class StoredInstance {
   #crc = 0;
   /** Whether the bytes are likely to be in memory: then reading does not wait for the disk. */
   readonly #hot: boolean;
+  readonly #closed: (() => void) | undefined;
 
   private constructor(
     path: string,
@@ -38,8 +40,10 @@ export class StoredInstance {
     meta: FileMeta,
     record: CommitRecord,
     hot: boolean,
+    closed: (() => void) | undefined,
   ) {
     this.path = path;
+    this.#closed = closed;
     this.#file = file;
     this.meta = meta;
     this.record = record;
@@ -49,16 +53,26 @@ export class StoredInstance {
   /**
    * Opens a committed file and checks its head and its length.
    *
+   * @param hot whether its bytes are likely to be in memory
+   * @param of the instance that the file must hold, and what to call when it is closed
    * @throws {CorruptError}
    * @throws {Deno.errors.NotFound}
    */
-  static open(files: FileSystem, path: string, hot = false): StoredInstance {
+  static open(
+    files: FileSystem,
+    path: string,
+    hot = false,
+    of?: { readonly base: string; readonly closed: () => void },
+  ): StoredInstance {
     const file = files.open(path, "read");
     try {
       const head = new Uint8Array(HEAD_LENGTH);
       const length = readFully(file, head);
       const record = length < PREAMBLE_LENGTH ? undefined : readCommitRecord(head);
       if (record === undefined) throw new CorruptError(`${path} has no valid commit record`);
+      if (of !== undefined && formatBase(record) !== of.base) {
+        throw new CorruptError(`${path} holds another instance, ${formatBase(record)}`);
+      }
       const size = file.size();
       if (size !== record.dataSetOffset + record.dataSetLength) {
         throw new CorruptError(
@@ -79,7 +93,7 @@ export class StoredInstance {
         );
       }
       file.seek(record.dataSetOffset);
-      return new StoredInstance(path, file, meta, record, hot);
+      return new StoredInstance(path, file, meta, record, hot, of?.closed);
     } catch (error) {
       file.close();
       throw error;
@@ -158,6 +172,7 @@ export class StoredInstance {
 
   close(): void {
     this.#file.close();
+    this.#closed?.();
   }
 }
 

@@ -14,11 +14,12 @@
  */
 
 import {
+  changed,
+  type ContentOperation,
   type DirectoryOperation,
   Disk,
   type Inode,
   overwritten,
-  type WriteOperation,
 } from "./sim_disk.ts";
 import type { TraceOperation } from "./sim_files.ts";
 
@@ -57,7 +58,7 @@ interface Change {
 interface Unsynced {
   readonly inode: Inode;
   readonly synced: Uint8Array;
-  readonly writes: readonly WriteOperation[];
+  readonly writes: readonly ContentOperation[];
 }
 
 interface Moment {
@@ -158,10 +159,10 @@ function momentAt<M>({ base, trace }: Recording<M>, point: number): Moment {
   const isSynced = (inode: Inode, at: number) => at < (syncedUntil.get(inode) ?? 0);
   const changes: Change[] = [];
   let journaled = 0;
-  const writes = new Map<Inode, { operation: WriteOperation; synced: boolean }[]>();
+  const writes = new Map<Inode, { operation: ContentOperation; synced: boolean }[]>();
   for (let at = 0; at < point; at++) {
     const operation = trace[at]!;
-    if (operation.kind === "write") {
+    if (operation.kind === "write" || operation.kind === "truncate") {
       const { inode } = operation;
       // A failed sync gave these bytes up: what a later one says does not concern them.
       const lost = (lostUntil.get(inode) ?? []).some((since) => at < since);
@@ -182,7 +183,7 @@ function momentAt<M>({ base, trace }: Recording<M>, point: number): Moment {
   for (const [inode, list] of writes) {
     let content = base.content(inode);
     for (const { operation, synced } of list) {
-      if (synced) content = overwritten(content, operation.offset, operation.bytes);
+      if (synced) content = changed(content, operation);
     }
     contents.set(inode, content);
     const open = list.filter((write) => !write.synced).map((write) => write.operation);
@@ -193,8 +194,7 @@ function momentAt<M>({ base, trace }: Recording<M>, point: number): Moment {
 
 /** What may be in a file, from nothing of the unsynced to all of it. */
 function variantsOf({ synced, writes }: Unsynced, model: Model, random: Random): Uint8Array[] {
-  const after = (list: readonly WriteOperation[]) =>
-    list.reduce((bytes, write) => overwritten(bytes, write.offset, write.bytes), synced);
+  const after = (list: readonly ContentOperation[]) => list.reduce(changed, synced);
   const all = after(writes);
   if (model === "ordered") return [synced, all];
   const grown = overwritten(new Uint8Array(all.length), 0, synced);
@@ -220,9 +220,11 @@ function variantsOf({ synced, writes }: Unsynced, model: Model, random: Random):
   }
   // The last write in the middle of a block, as of the commit record over a preamble.
   const last = writes.at(-1)!;
-  const before = overwritten(new Uint8Array(all.length), 0, after(writes.slice(0, -1)));
-  const part = last.bytes.subarray(0, Math.floor(random() * last.bytes.length));
-  torn.push(overwritten(before, last.offset, part));
+  if (last.kind === "write") {
+    const before = overwritten(new Uint8Array(all.length), 0, after(writes.slice(0, -1)));
+    const part = last.bytes.subarray(0, Math.floor(random() * last.bytes.length));
+    torn.push(overwritten(before, last.offset, part));
+  }
   return [synced, ...torn, all];
 }
 

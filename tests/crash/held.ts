@@ -36,7 +36,9 @@ export function heldIn(spool: string): Held[] {
     switch (folder) {
       case "incoming":
         if (name.endsWith(".part") && Deno.statSync(path).size > 0) {
-          if (isCommitted(Deno.readFileSync(path))) held.push(heldAs("slot", path, undefined));
+          if (isCommitted(Deno.readFileSync(path), basename(name))) {
+            held.push(heldAs("slot", path, undefined));
+          }
         }
         break;
       case "queue":
@@ -56,12 +58,12 @@ export function heldIn(spool: string): Held[] {
   return held;
 }
 
-/** Whether a slot's bytes are a whole instance, as its commit record says. */
-function isCommitted(bytes: Uint8Array): boolean {
+/** Whether a slot's bytes are a whole instance that came into this slot, as its commit record says. */
+function isCommitted(bytes: Uint8Array, slot: string): boolean {
   const record = readCommitRecord(bytes);
-  return record !== undefined &&
-    bytes.length === record.dataSetOffset + record.dataSetLength &&
-    crc32(bytes.subarray(record.dataSetOffset)) === record.crc32;
+  if (record === undefined || (record.slot !== "" && record.slot !== slot)) return false;
+  const end = record.dataSetOffset + record.dataSetLength;
+  return bytes.length >= end && crc32(bytes.subarray(record.dataSetOffset, end)) === record.crc32;
 }
 
 function heldAs(place: Place, path: string, destinations: readonly string[] | undefined): Held {

@@ -255,6 +255,7 @@ export function but(files: FileSystem, changes: Partial<FileSystem>): FileSystem
     list: (path) => files.list(path),
     syncDirectory: (path) => files.syncDirectory(path),
     exists: (path) => files.exists(path),
+    measure: (path) => files.measure(path),
     freeBytes: (path) => files.freeBytes(path),
     ...changes,
   };

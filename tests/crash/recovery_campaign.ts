@@ -7,6 +7,7 @@
  */
 
 import { basename, join } from "node:path";
+import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import { formatName, parseName } from "../../src/spool/entry_name.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import { realFileSystem } from "../../src/spool/file_system.ts";
@@ -95,14 +96,15 @@ async function furnish(directory: string, mint: Mint): Promise<Map<string, Minte
 const START = new Uint8Array(4000);
 
 /** Takes renames back, as a crash of the machine may: so that each start has the same work as the first. */
-function unsettle(directory: string, round: number): void {
+function unsettle(directory: string): void {
   const { incoming, queue, failed } = spoolPaths(directory);
   let [slots, returned] = [0, 0];
   for (const path of filesIn(queue)) {
     const { base, waiting } = parseName(basename(path))!;
     const names = waiting.map((one) => one.destination).join();
     if (names === DESTINATIONS.join() && slots < 8) {
-      Deno.renameSync(path, join(incoming, `${round}-${slots++}.part`));
+      slots++;
+      Deno.renameSync(path, join(incoming, readCommitRecord(Deno.readFileSync(path))!.slot));
     } else if (names === "second" && returned < 4) {
       returned++;
       const reason = { kind: "not-configured", reason: "made for a test", when: "", tries: 0 };
@@ -150,7 +152,7 @@ export async function recoveryCampaign(options: RecoveryOptions): Promise<Recove
   };
 
   for (let kill = 1; kill <= kills; kill++) {
-    unsettle(directory, kill);
+    unsettle(directory);
     const daemon = new DaemonProcess(folder, settings);
     let ready = false;
     const listening = daemon.listening().then(() => ready = true, () => {});

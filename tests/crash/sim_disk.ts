@@ -36,6 +36,16 @@ export interface WriteOperation {
   readonly bytes: Uint8Array;
 }
 
+/** A file cut, or made longer by zeros. */
+export interface TruncateOperation {
+  readonly kind: "truncate";
+  readonly inode: Inode;
+  readonly length: number;
+}
+
+/** An operation that changes what a file holds. */
+export type ContentOperation = WriteOperation | TruncateOperation;
+
 interface Directory {
   /** Whoever may write into these entries; anybody else makes a copy. */
   readonly owner: symbol;
@@ -81,8 +91,17 @@ export class Disk {
     this.#next = Math.max(this.#next, inode + 1);
   }
 
-  write({ inode, offset, bytes }: WriteOperation): void {
-    this.#contents.set(inode, overwritten(this.content(inode), offset, bytes));
+  change(operation: ContentOperation): void {
+    this.#contents.set(operation.inode, changed(this.content(operation.inode), operation));
+  }
+
+  /** Names that stand for an inode. */
+  links(inode: Inode): number {
+    let count = 0;
+    for (const { entries } of this.#directories.values()) {
+      for (const found of entries.values()) if (found === inode) count++;
+    }
+    return count;
   }
 
   /** Puts a name into a directory, whatever it stood for. False where there is no such directory. */
@@ -148,6 +167,12 @@ export class Disk {
     visit(ROOT, "/");
     return lines.sort().join("\n");
   }
+}
+
+/** What an operation makes of a content. */
+export function changed(content: Uint8Array, operation: ContentOperation): Uint8Array {
+  if (operation.kind === "write") return overwritten(content, operation.offset, operation.bytes);
+  return overwritten(new Uint8Array(operation.length), 0, content.subarray(0, operation.length));
 }
 
 /** Content with bytes put at an offset; a gap before them is zeros. */

@@ -9,11 +9,11 @@
 import type { FileSystem, SpoolFile } from "../../src/spool/file_system.ts";
 import type { Operation } from "../helpers/faulty_files.ts";
 import {
+  type ContentOperation,
   type DirectoryOperation,
   Disk,
   type Inode,
   ROOT,
-  type WriteOperation,
 } from "./sim_disk.ts";
 
 /**
@@ -35,7 +35,7 @@ export interface MarkOperation<M> {
 
 export type TraceOperation<M> =
   | DirectoryOperation
-  | WriteOperation
+  | ContentOperation
   | SyncOperation
   | MarkOperation<M>;
 
@@ -97,9 +97,16 @@ export class SimFiles<M = never> implements FileSystem {
         if (appends) at = this.disk.content(inode).length;
         const operation = { kind: "write", inode, offset: at, bytes: bytes.slice() } as const;
         this.trace.push(operation);
-        this.disk.write(operation);
+        this.disk.change(operation);
         at += bytes.length;
       },
+      truncate: (length) => {
+        this.#check("truncate", path);
+        const operation = { kind: "truncate", inode, length } as const;
+        this.trace.push(operation);
+        this.disk.change(operation);
+      },
+      links: () => this.disk.links(inode),
       read,
       readLater: async (into) => {
         await turn();
@@ -203,6 +210,12 @@ export class SimFiles<M = never> implements FileSystem {
 
   exists(path: string): boolean {
     return this.#find(path) !== undefined;
+  }
+
+  measure(path: string): ReturnType<FileSystem["measure"]> {
+    const inode = this.#find(path);
+    if (inode === undefined) throw notFound(path);
+    return { size: this.disk.content(inode).length, links: this.disk.links(inode) };
   }
 
   freeBytes(): number {

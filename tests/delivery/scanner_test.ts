@@ -17,7 +17,7 @@ import { FakeClock } from "../helpers/fake_clock.ts";
 import { systemError } from "../helpers/faulty_files.ts";
 import { Scanner } from "../helpers/scanner.ts";
 import { DELIVERED, ScriptedDestination } from "../helpers/scripted_destination.ts";
-import { SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
+import { LITTLE_ROOM, SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
 import { until } from "../helpers/until.ts";
 
 const LEDGER: EventTaker = { append: (_event, afterwards) => afterwards?.() };
@@ -107,6 +107,7 @@ Deno.test("of 2,000 instances whose files a scanner holds for up to 2 s none is 
 Deno.test("a delivered file held for five minutes is not sent again, told of once, and removed when it is free", () =>
   onFakeTime(async (directory, clock, spool) => {
     let held = true;
+    directory.files.free = LITTLE_ROOM;
     directory.files.fault = (operation, path) =>
       held && operation === "remove" && path.endsWith(".dcm") ? systemError("EBUSY") : undefined;
     const a = destinationOn(spool, clock, "a");

@@ -10,6 +10,7 @@ export type Operation =
   | "write"
   | "read"
   | "syncData"
+  | "truncate"
   | "rename"
   | "link"
   | "remove"
@@ -74,6 +75,11 @@ export class FaultyFiles implements FileSystem {
       },
       seek: (offset) => file.seek(offset),
       size: () => file.size(),
+      truncate: (length) => {
+        this.#check("truncate", path);
+        file.truncate(length);
+      },
+      links: () => file.links(),
       syncData: async () => {
         this.#check("syncData", path);
         await file.syncData();
@@ -135,6 +141,10 @@ export class FaultyFiles implements FileSystem {
 
   exists(path: string): boolean {
     return realFileSystem.exists(path);
+  }
+
+  measure(path: string): ReturnType<FileSystem["measure"]> {
+    return realFileSystem.measure(path);
   }
 
   freeBytes(): number | undefined {

@@ -2,14 +2,16 @@
  * Spools in directories of their own, and instances in them.
  */
 
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { encodeDataSet } from "../../src/dicom/encode.ts";
 import type { FileMeta } from "../../src/dicom/part10.ts";
+import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import type { Entry } from "../../src/spool/entry.ts";
 import { hashStudy } from "../../src/spool/entry_name.ts";
 import type { Committed } from "../../src/spool/incoming.ts";
+import { USED_ROOM } from "../../src/spool/slots.ts";
 import { Spool } from "../../src/spool/spool.ts";
 import type { FakeClock } from "./fake_clock.ts";
 import { FaultyFiles } from "./faulty_files.ts";
@@ -37,6 +39,9 @@ export function dataSet(
     [0x00280010, "US", 4],
   ]);
 }
+
+/** Free space that suffices for receiving, and not for keeping files that nobody needs any more. */
+export const LITTLE_ROOM = USED_ROOM;
 
 export class SpoolDirectory {
   readonly path: string;
@@ -74,7 +79,7 @@ export class SpoolDirectory {
     return { spool, entries };
   }
 
-  /** All files below, without the slots that wait and what a spool always has. */
+  /** All files below, without the slots that wait, empty or with what they held before, and what a spool always has. */
   listing(): string[] {
     const found: string[] = [];
     const walk = (directory: string) => {
@@ -87,7 +92,7 @@ export class SpoolDirectory {
     walk(this.path);
     return found.filter((path) => {
       if (path === "VERSION" || path === "LOCK") return false;
-      return !path.startsWith("incoming") || Deno.statSync(join(this.path, path)).size > 0;
+      return !path.startsWith("incoming") || !isIdleSlot(join(this.path, path));
     }).sort();
   }
 
@@ -128,4 +133,11 @@ export async function store(
   meta: Partial<FileMeta> = {},
 ): Promise<Entry> {
   return spool.enqueue(await commit(spool, bytes, meta), destinations);
+}
+
+/** Whether a slot holds nothing that came into it. */
+function isIdleSlot(path: string): boolean {
+  const bytes = Deno.readFileSync(path);
+  const record = readCommitRecord(bytes);
+  return bytes.length === 0 || (record !== undefined && record.slot !== basename(path));
 }

@@ -10,7 +10,7 @@ import { crc32 } from "node:zlib";
 import { concat } from "../../src/dicom/bytes.ts";
 import { encodeFileMeta, PREAMBLE_LENGTH } from "../../src/dicom/part10.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
-import { putCommitRecord } from "../../src/spool/commit_record.ts";
+import { formatSlot, putCommitRecord } from "../../src/spool/commit_record.ts";
 import { bucketOf, crcOf, formatBase, formatName, hashStudy } from "../../src/spool/entry_name.ts";
 import { formatEvent } from "../../src/ledger/event.ts";
 import { ledgerFileName } from "../../src/ledger/files.ts";
@@ -66,6 +66,7 @@ export function writeQueue(
       dataSetOffset: PREAMBLE_LENGTH + meta.length,
       dataSetLength: dataSet.length,
       metaCrc32: crc32(meta),
+      slot: formatSlot(receivedMs, n),
     });
     const base = formatBase(identity);
     lines += formatEvent({

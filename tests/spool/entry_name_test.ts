@@ -7,6 +7,7 @@ import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import {
   type CommitRecord,
+  formatSlot,
   putCommitRecord,
   readCommitRecord,
 } from "../../src/spool/commit_record.ts";
@@ -109,6 +110,7 @@ const RECORD: CommitRecord = {
   receivedMs: 1_763_900_000_000,
   sequence: 42,
   metaCrc32: 0x11223344,
+  slot: "1763900000001-513.part",
 };
 
 Deno.test("a commit record is laid out as its module says", () => {
@@ -125,7 +127,9 @@ Deno.test("a commit record is laid out as its module says", () => {
       0007a2b09a010000        // received: 1763900000000
       2a00000000000000        // sequence
       44332211                // CRC-32 of the file meta
-      ${"00".repeat(72)}
+      0107a2b09a010000        // slot: 1763900000001
+      0102000000000000        // and 513
+      ${"00".repeat(56)}
     `)),
   );
   const crc = new DataView(into.buffer).getUint32(124, true);
@@ -147,6 +151,11 @@ Deno.test("whatever record is written is read back the same", () => {
         receivedMs: u53,
         sequence: u53,
         metaCrc32: u32,
+        slot: fc.oneof(
+          fc.constant(""),
+          fc.tuple(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), u53)
+            .map(([first, second]) => formatSlot(first, second)),
+        ),
       }, { noNullPrototype: true }),
       (record) => {
         const into = new Uint8Array(128);

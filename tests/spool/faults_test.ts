@@ -10,7 +10,7 @@ import { lockSpool, spoolIsLocked } from "../../src/spool/lock.ts";
 import { SpoolError } from "../../src/spool/version.ts";
 import { systemError } from "../helpers/faulty_files.ts";
 import { noise } from "../helpers/hex.ts";
-import { commit, META, store, withSpool } from "../helpers/spools.ts";
+import { commit, LITTLE_ROOM, META, store, withSpool } from "../helpers/spools.ts";
 
 Deno.test("after a failed sync the slot is gone, never synced again, and nothing new is taken until a probe passes", () =>
   withSpool(async (directory) => {
@@ -95,6 +95,7 @@ Deno.test("a rename that fails when one of two is served goes on in memory and s
 
 Deno.test("a delivered file that cannot be removed is removed later", () =>
   withSpool(async (directory) => {
+    directory.files.free = LITTLE_ROOM;
     const { spool } = await directory.start();
     const entry = await store(spool, ["a"]);
     directory.files.fault = (operation, path) =>

@@ -10,7 +10,7 @@ import { safeName } from "../../src/delivery/safe_name.ts";
 import { ledgerFileName } from "../../src/ledger/files.ts";
 import { logFileName } from "../../src/log/daily_file.ts";
 import { bucketOf, formatBase, formatName, parseName } from "../../src/spool/entry_name.ts";
-import { isSlotName } from "../../src/spool/recovery.ts";
+import { isSlotName } from "../../src/spool/commit_record.ts";
 import { spoolPaths } from "../../src/spool/paths.ts";
 import { ATTACKS } from "../helpers/attack_names.ts";
 import { ntfsProblem } from "../helpers/ntfs_names.ts";

@@ -305,7 +305,7 @@ Deno.test("a torn slot never becomes an instance: without its record it is remov
     }
     const flipped = whole.slice();
     flipped[whole.length - 5]! ^= 1;
-    torn.push(flipped, Uint8Array.of(...whole, 0));
+    torn.push(flipped);
     for (const [n, bytes] of torn.entries()) {
       Deno.writeFileSync(path, bytes);
       const { entries, spool: again } = await directory.start();
