@@ -42,6 +42,8 @@ interface Used {
   readonly path: string;
   /** The folder it came from. */
   readonly from: string;
+  /** In bytes. */
+  readonly size: number;
 }
 
 export class Slots {
@@ -97,7 +99,7 @@ export class Slots {
       const { size, links } = this.#files.measure(path);
       if (links !== 1 || size > LONGEST_USED) return false;
       const name = this.#newName();
-      const used = { name, path: join(this.#directory, name), from: dirname(path) };
+      const used = { name, path: join(this.#directory, name), from: dirname(path), size };
       this.#files.rename(path, used.path);
       this.#used.push(used);
       return true;
@@ -138,20 +140,20 @@ export class Slots {
   /** Opens used files. The folders they came from. */
   #makeOfUsed(made: Slot[]): Set<string> {
     const folders = new Set<string>();
-    for (const { name, path, from } of this.#used.splice(0, BATCH)) {
-      const slot = this.#openUsed(name, path);
+    for (const used of this.#used.splice(0, BATCH)) {
+      const slot = this.#openUsed(used);
       if (slot === undefined) {
-        this.#remove(path);
+        this.#remove(used.path);
         continue;
       }
       made.push(slot);
-      folders.add(from);
+      folders.add(used.from);
     }
     return folders;
   }
 
   /** Undefined where the file is not to be written into. */
-  #openUsed(name: string, path: string): Slot | undefined {
+  #openUsed({ name, path, size }: Used): Slot | undefined {
     let file: SpoolFile;
     try {
       file = this.#files.open(path, "update");
@@ -165,7 +167,7 @@ export class Slots {
       // A record that names no slot, or this one, could be taken for what is going to be written here.
       if (file.links() === 1 && record !== undefined && !["", name].includes(record.slot)) {
         file.seek(0);
-        return { name, path, file, used: file.size() };
+        return { name, path, file, used: size };
       }
     } catch {
       // It is removed, then, and another one made.

@@ -7,6 +7,7 @@ import type { Entry } from "../../src/spool/entry.ts";
 import { listItems, removeItem } from "../../src/spool/inspect.ts";
 import { type Operation, systemError } from "../helpers/faulty_files.ts";
 import { type Random, seededRandom } from "./crash_states.ts";
+import { deliverUsed, receiveUsed } from "./model_used.ts";
 import { type Scenario, SPOOL, turns, type World } from "./model_world.ts";
 
 const STEPS = 14;
@@ -14,9 +15,15 @@ const STEPS = 14;
 export function randomScenario(seed: number): Scenario {
   return {
     name: `random run ${seed}`,
-    before: () => Promise.resolve(),
+    before: seed % 3 === 0 ? withUsedFiles : () => Promise.resolve(),
     run: (world) => new Run(world, seededRandom(seed)).all(),
   };
+}
+
+/** What comes in is written over what was delivered. */
+async function withUsedFiles(world: World): Promise<void> {
+  await receiveUsed(world, ["a"]);
+  await deliverUsed(world, "a");
 }
 
 class Run {
@@ -82,7 +89,7 @@ class Run {
     else {
       // The next thing of its kind that is done fails, in the step after this one.
       world.files.fault = this.#fault(
-        this.#among(["syncDirectory", "syncData", "rename", "remove", "link"] as const),
+        this.#among(["syncDirectory", "syncData", "rename", "remove", "link", "truncate"] as const),
       );
       await this.#step();
     }

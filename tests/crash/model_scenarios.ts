@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { UNROUTED } from "../../src/spool/failed.ts";
 import { copyFile } from "../../src/spool/file_system.ts";
 import { systemError } from "../helpers/faulty_files.ts";
+import { META } from "../helpers/spools.ts";
+import { deliverUsed, receiveUsed, untilSlotsAreShort, USED } from "./model_used.ts";
 import { type Scenario, SPOOL, turns, type World } from "./model_world.ts";
 
 async function oneForTwo(world: World): Promise<void> {
@@ -46,6 +48,53 @@ async function failing(step: Promise<unknown>): Promise<void> {
 }
 
 export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "received into files that others were delivered from",
+    before: (world) => receiveUsed(world, ["a"]),
+    async run(world) {
+      await deliverUsed(world, "a");
+      // The last slot before others are made of those files, and the first of these.
+      await world.receive("2.1", ["a"]);
+      await turns();
+      const longer = await world.receive("2.2", ["a", "b"], { padding: 2000 });
+      await world.forward(longer, "a");
+      await world.receive("2.3", ["a"], { study: "1.2.4" });
+      await world.forward(longer, "b");
+    },
+  },
+  {
+    name:
+      "received into longer files that others were delivered from, the program killed and started in between",
+    before: async (world) => {
+      for (let n = 0; n < USED; n++) await world.receive(`9.${n}`, ["a"], { padding: 3000 });
+      await turns();
+      await untilSlotsAreShort(world, USED);
+      await turns();
+      await deliverUsed(world, "a");
+      await (await world.spool.begin(META)).discard();
+    },
+    async run(world) {
+      await world.receive("2.1", ["a"]);
+      const partly = await world.spool.begin(META);
+      partly.write(new Uint8Array(300_000));
+      await world.commit("2.2", ["a"], { padding: 400 });
+      await world.start();
+      for (const entry of world.entries.filter((one) => one.waitsFor("a"))) {
+        await world.forward(entry, "a");
+      }
+    },
+  },
+  {
+    name: "archived by second names and delivered, then received into what may be written over",
+    before: (world) => receiveUsed(world, ["a", "archive"]),
+    async run(world) {
+      await world.toArchive(world.entries.slice(0, USED));
+      await deliverUsed(world, "a");
+      await world.receive("2.1", ["a"]);
+      await turns();
+      await world.receive("2.2", ["a"]);
+    },
+  },
   {
     name: "the first start, one received and forwarded",
     async run(world) {

@@ -72,6 +72,31 @@ const MISTAKES: readonly Mistake[] = [
     problem: LOST,
   },
   {
+    what: "the new names of used files are not synced",
+    wrap: withoutDirectorySync((path) => path.endsWith("/incoming") || path.includes("/queue/")),
+    scenario: "received into files that others were delivered from",
+    models: ["ordered", "unordered"],
+    problem: /lost|holds another instance|no valid commit record/,
+  },
+  {
+    what: "the former names of used files are not synced",
+    wrap: withoutDirectorySync((path) => path.includes("/queue/")),
+    scenario: "received into files that others were delivered from",
+    models: ["unordered"],
+    problem: /not what was received|holds another instance/,
+  },
+  {
+    what: "an archived file is written over",
+    wrap: (files) =>
+      but(files, {
+        measure: (path) => ({ ...files.measure(path), links: 1 }),
+        open: (path, mode) => ({ ...files.open(path, mode), links: () => 1 }),
+      }),
+    scenario: "archived by second names and delivered, then received into what may be written over",
+    models: ["ordered"],
+    problem: /archived and is not in the archive/,
+  },
+  {
     what: "a rename is a second name and a removal",
     wrap: (files) =>
       but(files, {
