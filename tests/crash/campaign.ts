@@ -1,7 +1,8 @@
 /*
  * The long crash campaigns: `deno task test:crash`.
  *
- *     --kills N       kills at random points, 1000 by default; 0 for none
+ *     --kills N       kills at random points, 1000 by default, once with an archive and once with files written over; 0 for
+ *                     none
  *     --recovery N    kills during recovery, 100 by default; 0 for none
  *     --syscalls      death and errors at every system call, to the end (Linux, gcc)
  *     --lost N        destinations that die before they answer, 200 by default; 0 for none
@@ -73,10 +74,12 @@ const kills = whole("kills", values.kills);
 const recovery = whole("recovery", values.recovery);
 const lost = whole("lost", values.lost);
 if (kills > 0) {
-  await run(
-    "kills",
-    (common) => killCampaign({ ...common, kills, longestMs: 5000, settleEvery: 50 }),
-  );
+  for (const archive of [true, false]) {
+    await run(
+      archive ? "kills" : "kills-reuse",
+      (common) => killCampaign({ ...common, kills, longestMs: 5000, settleEvery: 50, archive }),
+    );
+  }
 }
 if (recovery > 0) {
   await run("recovery", (common) => recoveryCampaign({ ...common, kills: recovery }));

@@ -25,7 +25,7 @@ extern int pthread_mutex_unlock(void *mutex);
 #define KILL -1
 #define SHORT -2
 
-enum call { NONE, OPEN, WRITE, SYNC, RENAME, UNLINK, LINK, MKDIR, CHMOD, READ, SEND };
+enum call { NONE, OPEN, WRITE, SYNC, RENAME, UNLINK, LINK, MKDIR, CHMOD, READ, SEND, TRUNCATE };
 
 /* The mapped file; faults.ts has the same layout. */
 struct control {
@@ -175,6 +175,11 @@ int fdatasync(int fd) {
 int fsync(int fd) {
   if (on_fd(SYNC, fd)) return -1;
   PASS(int, "fsync", (int), (fd));
+}
+
+int ftruncate64(int fd, off_t length) {
+  if (on_fd(TRUNCATE, fd)) return -1;
+  PASS(int, "ftruncate64", (int, off_t), (fd, length));
 }
 
 int rename(const char *from, const char *to) {

@@ -22,6 +22,7 @@ export const CALLS = {
   chmod: 8,
   read: 9,
   send: 10,
+  truncate: 11,
 } as const;
 
 export type Call = keyof typeof CALLS;

@@ -90,3 +90,12 @@ export function strayIn(spool: string): string[] {
 export function isDrained(spool: string): boolean {
   return !contentsOf(spool).some((name) => name.startsWith("queue/") && name.endsWith(".dcm"));
 }
+
+/** True where a slot still holds an instance that did not come into it. */
+export function hasUsedSlot(spool: string): boolean {
+  return contentsOf(spool).some((name) => {
+    if (!name.startsWith("incoming/") || !name.endsWith(".part")) return false;
+    const record = readCommitRecord(Deno.readFileSync(join(spool, name)));
+    return record !== undefined && record.slot !== basename(name);
+  });
+}

@@ -10,7 +10,7 @@ import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
 import { Sink } from "../helpers/sink.ts";
 import { pass, until } from "../helpers/until.ts";
-import { isDrained } from "./held.ts";
+import { hasUsedSlot, isDrained } from "./held.ts";
 import { Mint } from "./mint.ts";
 import { sendUntilCut } from "./modality.ts";
 import { Oracle } from "./oracle.ts";
@@ -24,6 +24,11 @@ export interface KillOptions {
   readonly longestMs: number;
   /** A clean start and a drain after so many kills. */
   readonly settleEvery: number;
+  /**
+   * Whether all is archived, too. What is archived has second names, so its files are never written over; without an archive,
+   * destinations are so fast that most are.
+   */
+  readonly archive: boolean;
   readonly progress?: (line: string) => void;
 }
 
@@ -34,6 +39,8 @@ export interface KillFigures {
   readonly withBacklog: number;
   /** Kills that found a committed slot that was not yet in the queue. */
   readonly withSlot: number;
+  /** Kills that found a delivered file which had become a slot. */
+  readonly withUsed: number;
   readonly held: number;
   readonly duplicates: number;
   readonly unanswered: number;
@@ -52,17 +59,22 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
   const { folder, kills, seed, longestMs, settleEvery } = options;
   const random = randomFrom(seed);
   const mint = new Mint(seed);
-  // Destinations are slower than the modalities, so that there is a backlog whenever the process dies.
-  await using first = new Sink({ answer: () => pass(10).then(() => 0) });
-  await using second = new Sink({ answer: () => pass(25).then(() => 0) });
+  // With the archive, destinations are slower than the modalities, so that there is a backlog whenever the process dies.
+  const [firstMs, secondMs] = options.archive ? [10, 25] : [0, 2];
+  await using first = new Sink({ answer: () => pass(firstMs).then(() => 0) });
+  await using second = new Sink({ answer: () => pass(secondMs).then(() => 0) });
   const spool = `${folder}/spool`;
   const archive = `${folder}/storage`;
-  const oracle = new Oracle({ spool, archive, sinks: { first, second } });
+  const oracle = new Oracle({
+    spool,
+    sinks: { first, second },
+    ...(options.archive ? { archive } : {}),
+  });
   const settings = {
-    store_locally: true,
+    store_locally: options.archive,
     destinations: [nodeAt("first", first.port), nodeAt("second", second.port)],
   };
-  let [withBacklog, withSlot, held, slowestStartMs] = [0, 0, 0, 0];
+  let [withBacklog, withSlot, withUsed, held, slowestStartMs] = [0, 0, 0, 0, 0];
 
   const start = async () => {
     const began = performance.now();
@@ -86,7 +98,7 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
     await oracle.agreeWithLedger(when);
     oracle.assertHolds();
     // What has been looked at is in nobody's way any more.
-    await Deno.remove(archive, { recursive: true });
+    if (options.archive) await Deno.remove(archive, { recursive: true });
   };
 
   for (let kill = 1; kill <= kills; kill++) {
@@ -112,6 +124,7 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
     held += found.length;
     if (found.length > 0) withBacklog++;
     if (found.some(({ place }) => place === "slot")) withSlot++;
+    if (hasUsedSlot(spool)) withUsed++;
     if (kill % settleEvery === 0 && kill < kills) {
       await settle(`after kill ${kill}`);
       options.progress?.(
@@ -128,6 +141,7 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
     acknowledged,
     withBacklog,
     withSlot,
+    withUsed,
     held,
     duplicates,
     unanswered,

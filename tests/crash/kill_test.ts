@@ -12,8 +12,23 @@ Deno.test("every instance answered Success reaches both destinations and the arc
     seed: 20260115,
     longestMs: 500,
     settleEvery: 20,
+    archive: true,
   });
   assert.ok(figures.acknowledged >= 600, JSON.stringify(figures));
   // Otherwise the kills came when there was nothing to lose.
   assert.ok(figures.withBacklog >= 50, JSON.stringify(figures));
+});
+
+Deno.test("every instance answered Success reaches both destinations whole through 40 kills while files are written over", async () => {
+  await using scratch = await Scratch.make();
+  const figures = await killCampaign({
+    folder: scratch.path,
+    kills: 40,
+    seed: 20261126,
+    longestMs: 800,
+    settleEvery: 20,
+    archive: false,
+  });
+  assert.ok(figures.acknowledged >= 600, JSON.stringify(figures));
+  assert.ok(figures.withUsed >= 10, JSON.stringify(figures));
 });

@@ -26,6 +26,7 @@ const ERRORS = {
   read: ["EIO", "EINTR", "short"],
   // Never half of it: the runtime waits for room after a short send, and an edge of a buffer that is not full never comes.
   send: ["ECONNRESET"],
+  truncate: ["EIO", "ENOSPC", "EINTR"],
 } as const satisfies Record<Call, readonly Action[]>;
 
 export interface SyscallErrorOptions {
@@ -241,7 +242,7 @@ class Campaign {
   async failStartAt(when: string, call: Call, n: number, action: Action): Promise<boolean> {
     const house = this.#house;
     this.#runs++;
-    await house.leaveBehind(n);
+    await house.leaveBehind();
     house.faults.arm(call, n, action);
     const daemon = house.spawn();
     const port = await daemon.listening().catch(() => undefined);

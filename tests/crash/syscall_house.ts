@@ -5,6 +5,7 @@
 
 import { basename, join } from "node:path";
 import { CANNOT_UNDERSTAND } from "../../src/dicom/status.ts";
+import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import { realFileSystem } from "../../src/spool/file_system.ts";
 import { listItems, retryItem } from "../../src/spool/inspect.ts";
 import { AssociationError } from "../../src/ul/association_error.ts";
@@ -105,7 +106,7 @@ export class SyscallHouse implements AsyncDisposable {
   }
 
   /** A spool with an instance in the queue and one in a slot, as a process leaves it that dies on the way. */
-  async leaveBehind(n: number): Promise<void> {
+  async leaveBehind(): Promise<void> {
     const daemon = this.daemon ?? await this.start();
     await this.tidy("before a start");
     for (const instance of [this.mint.small(), this.mint.large()]) await this.send(instance);
@@ -115,7 +116,8 @@ export class SyscallHouse implements AsyncDisposable {
     // A crash of the machine may take the rename into the queue back.
     const queued = heldIn(this.spool).find(({ place }) => place === "queue");
     if (queued !== undefined) {
-      Deno.renameSync(queued.path, join(this.spool, "incoming", `1-${n}.part`));
+      const { slot } = readCommitRecord(Deno.readFileSync(queued.path))!;
+      Deno.renameSync(queued.path, join(this.spool, "incoming", slot));
     }
   }
 

@@ -89,7 +89,7 @@ async function killAt(
 /** The same while a start puts a spool in order. */
 async function killStartAt(house: SyscallHouse, call: Call, n: number): Promise<boolean> {
   const when = `${call} ${n} of a start`;
-  await house.leaveBehind(n);
+  await house.leaveBehind();
   house.faults.arm(call, n, "kill");
   const daemon = house.spawn();
   house.daemon = Object.assign(daemon, { port: 0 });
