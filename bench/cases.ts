@@ -1,94 +1,98 @@
 /*
- * What is measured. A case is one way the bytes of a load can go; two of them, the floors, are what the others are
- * compared with.
+ * What is measured: one way the bytes of a load can go, through one program. Two of them, the floors, are what the others
+ * are compared with.
  *
- * A case times nothing but its own work, checks that every instance arrived, and leaves no process behind. Instances
+ * A case times nothing but its own work, checks that every instance arrived once, and leaves no process behind. Instances
  * missing or left over are an error: a fast forwarder that loses something is none.
  */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DimseReceiver } from "./dimse.ts";
 import type { SyncFloor } from "./floor_sync.ts";
-import { AE_TITLE, Forwarder } from "./forwarder.ts";
-import type { Load } from "./load.ts";
+import { Forwarder } from "./forwarder.ts";
+import { type Load, share } from "./load.ts";
 import { settleDisk } from "./machine.ts";
-import { freePort, Storescp, storescu } from "./peers.ts";
-import type { ProcessFigures } from "./process_figures.ts";
-import { checkNothingAside, countQueued, emptied } from "./spool_watch.ts";
+import { Orthanc } from "./orthanc.ts";
+import type { ProcessFigures } from "./process_tree.ts";
+import { send, type Sending } from "./senders.ts";
+import { Pacs, StorescpReceiver } from "./storescp.ts";
+import { freePort, type Start, type Subject } from "./subject.ts";
+
+/** What the bytes go through. */
+export const SUBJECTS = {
+  straight: "storescu straight into storescp --ignore: the floor of the wire",
+  sync: "the same bytes into files made ahead, one fdatasync each: the floor of the disk",
+  forwarder: "this program",
+  storescp: "DCMTK's storescp into files, nothing synced",
+  "dcmjs-dimse": "dcmjs-dimse's Scp streaming into files, nothing synced",
+  orthanc: "Orthanc, its storage synced; forwarding by its Lua script",
+} as const;
+
+export type SubjectName = keyof typeof SUBJECTS;
+
+/** What is done with them. */
+export const WORK = {
+  floor: "a floor",
+  receive: "storescu into the program, destination down",
+  forward: "a full queue out of the program, from its start, into storescp --ignore",
+  "end-to-end": "storescu through the program into storescp --ignore",
+} as const;
+
+export type Work = keyof typeof WORK;
+
+export interface Case {
+  readonly subject: SubjectName;
+  readonly work: Work;
+  /** Associations that send at the same time. */
+  readonly senders: number;
+  readonly destinations: number;
+}
 
 /** One case with one load, once. */
 export interface Measurement {
   readonly wallS: number;
-  /** Of the forwarder, within `wallS`; null where it has no part. */
+  /** Of the program, within `wallS`; null for a floor. */
   readonly cpuS: number | null;
-  /** Of the forwarder, from its start; null where it has no part. */
+  /** Of the program, from its start; null for a floor. */
   readonly peakRssBytes: number | null;
 }
 
-export interface BenchCase {
-  readonly name: string;
-  /** In a few words, for the table's legend. */
-  readonly what: string;
-  readonly floor: boolean;
-  /** @param home an empty folder of its own on the disk measured */
-  measure(load: Load, home: string): Promise<Measurement>;
-}
+const START: Partial<Record<SubjectName, Start>> = {
+  forwarder: (home, destinations) => Forwarder.start(home, destinations),
+  storescp: (home) => StorescpReceiver.start(home),
+  "dcmjs-dimse": (home) => DimseReceiver.start(home),
+  orthanc: (home, destinations) => Orthanc.start(home, destinations),
+};
 
-/** How long a full queue may take to be delivered, in ms. */
-const DELIVERY_MS = 600_000;
+/** How long the destinations may take to have everything, in ms. */
+const ARRIVAL_MS = 600_000;
 
-export const CASES: readonly BenchCase[] = [
-  {
-    name: "straight",
-    what: "storescu straight into storescp --ignore",
-    floor: true,
-    measure: straight,
-  },
-  {
-    name: "sync",
-    what: "the same bytes into files made ahead, one fdatasync each",
-    floor: true,
-    measure: synced,
-  },
-  {
-    name: "receive",
-    what: "storescu into the forwarder, destination down",
-    floor: false,
-    measure: (load, home) => withForwarder(home, freePort(), (one) => receive(one, load, home)),
-  },
-  {
-    name: "forward",
-    what: "a full queue out of the forwarder, from its start, into storescp --ignore",
-    floor: false,
-    measure: forward,
-  },
-  {
-    name: "end-to-end",
-    what: "storescu through the forwarder into storescp --ignore",
-    floor: false,
-    measure: endToEnd,
-  },
-];
-
-async function straight(load: Load, home: string): Promise<Measurement> {
-  const wallS = await withStorescp(freePort(), load, home, async (peer) => {
-    const { beganMs, endedMs } = await storescu(
-      peer.port,
-      "ANY",
-      load.directory,
-      load.instances,
-      home,
-    );
-    return (endedMs - beganMs) / 1000;
-  });
-  return { wallS, cpuS: null, peakRssBytes: null };
+/**
+ * Measures a case once.
+ *
+ * @param home an empty folder of its own on the disk measured
+ */
+export async function measure(one: Case, load: Load, home: string): Promise<Measurement> {
+  if (one.subject === "sync") return await synced(load, home);
+  const run = new Run(one, load, home);
+  switch (one.work) {
+    case "floor":
+      return await run.straight();
+    case "receive":
+      return await run.receive();
+    case "forward":
+      return await run.forward();
+    case "end-to-end":
+      return await run.endToEnd();
+  }
 }
 
 async function synced(load: Load, home: string): Promise<Measurement> {
   const program = fileURLToPath(new URL("floor_sync.ts", import.meta.url));
   await settleDisk();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-read", "--allow-write", program, load.directory, join(home, "files")],
+    args: ["run", "--allow-read", "--allow-write", program, join(home, "files"), ...load.files],
     stdin: "null",
   }).output();
   if (!success) throw new Error(`floor_sync.ts failed: ${new TextDecoder().decode(stderr)}`);
@@ -99,93 +103,131 @@ async function synced(load: Load, home: string): Promise<Measurement> {
   return { wallS: floor.wallMs / 1000, cpuS: null, peakRssBytes: null };
 }
 
-/** Sends a load and counts what is in the queue then. */
-async function receive(forwarder: Forwarder, load: Load, home: string): Promise<Measurement> {
-  await settleDisk();
-  const before = forwarder.figures();
-  const { beganMs, endedMs } = await storescu(
-    forwarder.port,
-    AE_TITLE,
-    load.directory,
-    load.instances,
-    home,
-  );
-  const after = forwarder.figures();
-  const queued = countQueued(spoolOf(home));
-  if (queued !== load.instances) {
-    throw new Error(`${load.instances} instances were answered with Success, ${queued} are queued`);
+class Run {
+  readonly #case: Case;
+  readonly #load: Load;
+  readonly #home: string;
+
+  constructor(one: Case, load: Load, home: string) {
+    this.#case = one;
+    this.#load = load;
+    this.#home = home;
   }
-  return measurement(endedMs - beganMs, before, after);
-}
 
-async function forward(load: Load, home: string): Promise<Measurement> {
-  const port = freePort();
-  await withForwarder(home, port, (forwarder) => receive(forwarder, load, home));
-  await settleDisk();
-  return withStorescp(port, load, home, () =>
-    withForwarder(home, port, async (forwarder) => {
-      const before = forwarder.figures();
-      const endedMs = await emptied(spoolOf(home), DELIVERY_MS);
-      return measurement(endedMs - forwarder.readyMs, before, forwarder.figures());
-    }));
-}
-
-function endToEnd(load: Load, home: string): Promise<Measurement> {
-  const port = freePort();
-  return withStorescp(port, load, home, () =>
-    withForwarder(home, port, async (forwarder) => {
-      await settleDisk();
-      const before = forwarder.figures();
-      const { beganMs } = await storescu(
-        forwarder.port,
-        AE_TITLE,
-        load.directory,
-        load.instances,
-        home,
-      );
-      const endedMs = await emptied(spoolOf(home), DELIVERY_MS);
-      return measurement(endedMs - beganMs, before, forwarder.figures());
-    }));
-}
-
-async function withForwarder<T>(
-  home: string,
-  pacsPort: number,
-  work: (forwarder: Forwarder) => Promise<T>,
-): Promise<T> {
-  const forwarder = await Forwarder.start(home, pacsPort);
-  let result: T;
-  try {
-    result = await work(forwarder);
-  } finally {
-    await forwarder.stop();
+  async straight(): Promise<Measurement> {
+    return await this.#withPacs(async ([pacs]) => {
+      const { beganMs, endedMs } = await this.#send(pacs!.port, "ANY");
+      return { wallS: (endedMs - beganMs) / 1000, cpuS: null, peakRssBytes: null };
+    });
   }
-  checkNothingAside(spoolOf(home));
-  return result;
-}
 
-/** With a destination that must have taken the whole load, and no instance twice, when the work is done. */
-async function withStorescp<T>(
-  port: number,
-  load: Load,
-  home: string,
-  work: (peer: Storescp) => Promise<T>,
-): Promise<T> {
-  const peer = await Storescp.start(port, home);
-  try {
-    const result = await work(peer);
-    const taken = await peer.taken();
-    if (taken !== load.instances) {
-      throw new Error(`storescp was given ${taken} instances, wanted ${load.instances}`);
+  async receive(): Promise<Measurement> {
+    const start = START[this.#case.subject]!;
+    const nobody = this.#case.subject === "orthanc" ? [] : this.#ports();
+    return await withSubject(await start(this.#home, nobody), (subject) => this.#fill(subject));
+  }
+
+  async forward(): Promise<Measurement> {
+    const ports = this.#ports();
+    await withSubject(await Forwarder.start(this.#home, ports), (one) => this.#fill(one));
+    await settleDisk();
+    return await this.#withPacs(
+      async () =>
+        await withSubject(await Forwarder.start(this.#home, ports), async (forwarder) => {
+          const endedMs = await forwarder.forwarded();
+          const nothing = { cpuS: 0, peakRssBytes: 0 };
+          return measurement(endedMs - forwarder.readyMs, nothing, forwarder.figures());
+        }),
+      ports,
+    );
+  }
+
+  async endToEnd(): Promise<Measurement> {
+    const start = START[this.#case.subject]!;
+    return await this.#withPacs(async (pacs) =>
+      await withSubject(
+        await start(this.#home, pacs.map((one) => one.port)),
+        async (subject) => {
+          await settleDisk();
+          const before = subject.figures();
+          const { beganMs } = await this.#send(subject.port, subject.aeTitle);
+          const endedMs = subject.forwarded === undefined
+            ? await this.#arrived(pacs)
+            : await subject.forwarded();
+          return measurement(endedMs - beganMs, before, subject.figures());
+        },
+      )
+    );
+  }
+
+  /** Sends the load and counts what is kept then. */
+  async #fill(subject: Subject): Promise<Measurement> {
+    await settleDisk();
+    const before = subject.figures();
+    const { beganMs, endedMs } = await this.#send(subject.port, subject.aeTitle);
+    const after = subject.figures();
+    const kept = await subject.kept();
+    if (kept !== this.#load.instances) {
+      throw new Error(`${this.#load.instances} were answered with Success, ${kept} are kept`);
     }
-    return result;
-  } finally {
-    await peer.stop();
+    return measurement(endedMs - beganMs, before, after);
+  }
+
+  async #send(port: number, aeTitle: string): Promise<Sending> {
+    const shares = share(this.#load, this.#case.senders, this.#home);
+    return await send(port, aeTitle, shares, this.#home);
+  }
+
+  #ports(): number[] {
+    return Array.from({ length: this.#case.destinations }, freePort);
+  }
+
+  /** With destinations that must each have taken the whole load, and no instance twice, when the work is done. */
+  async #withPacs(
+    work: (all: readonly Pacs[]) => Promise<Measurement>,
+    ports = this.#ports(),
+  ): Promise<Measurement> {
+    const all: Pacs[] = [];
+    try {
+      for (const port of ports) all.push(await Pacs.start(this.#home, port));
+      const result = await work(all);
+      for (const pacs of all) {
+        const taken = (await pacs.taken()).length;
+        if (taken !== this.#load.instances) {
+          throw new Error(`storescp was given ${taken} instances, wanted ${this.#load.instances}`);
+        }
+      }
+      return result;
+    } finally {
+      for (const pacs of all) await pacs.stop();
+    }
+  }
+
+  /**
+   * Waits until every destination has been given everything, for a program that does not tell when it is done. In its
+   * favour: the time is that of the last request, not of the answer to it.
+   */
+  async #arrived(all: readonly Pacs[]): Promise<number> {
+    for (const deadline = Date.now() + ARRIVAL_MS; Date.now() < deadline;) {
+      const times = await Promise.all(all.map((pacs) => pacs.taken()));
+      if (times.every((taken) => taken.length >= this.#load.instances)) {
+        return Math.max(...times.map((taken) => taken.at(-1)!));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`Not everything arrived within ${ARRIVAL_MS / 1000} s`);
   }
 }
 
-function spoolOf(home: string): string {
-  return join(home, "spool");
+async function withSubject<S extends Subject>(
+  subject: S,
+  work: (subject: S) => Promise<Measurement>,
+): Promise<Measurement> {
+  try {
+    return await work(subject);
+  } finally {
+    await subject.stop();
+  }
 }
 
 function measurement(wallMs: number, before: ProcessFigures, after: ProcessFigures): Measurement {

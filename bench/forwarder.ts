@@ -2,32 +2,36 @@
  * The forwarder under test, as it is started in earnest: a process of its own, with the command and the permissions of the
  * task `start`, its log on the disk, its console to nowhere.
  *
- * Looks at it from outside only: at its `health.json`, and at what the system says of the process.
+ * Looks at it from outside only: at its `health.json`, at its spool, and at what the system says of the process.
  */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ProcessFigures, processFigures } from "./process_figures.ts";
+import { type ProcessFigures, ProcessTree } from "./process_tree.ts";
+import { checkNothingAside, countQueued, emptied } from "./spool_watch.ts";
+import { end, PATIENCE_MS, type Subject } from "./subject.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
-
-export const AE_TITLE = "BENCH";
-
-/** How long it may take to start, or to stop, in ms. */
-const PATIENCE_MS = 60_000;
 
 /** Between two looks at whether it has started, in ms. */
 const LOOK_MS = 2;
 
-export class Forwarder {
-  /** The port it listens on. */
+/** How long a full queue may take to be delivered, in ms. */
+const DELIVERY_MS = 600_000;
+
+export class Forwarder implements Subject {
+  readonly aeTitle = "BENCH";
   readonly port: number;
   /** When it began to receive and deliver, in ms since 1970. */
   readonly readyMs: number;
   readonly #child: Deno.ChildProcess;
+  readonly #tree: ProcessTree;
+  readonly #spool: string;
 
-  private constructor(child: Deno.ChildProcess, port: number, readyMs: number) {
+  private constructor(child: Deno.ChildProcess, spool: string, port: number, readyMs: number) {
     this.#child = child;
+    this.#tree = new ProcessTree(child.pid);
+    this.#spool = spool;
     this.port = port;
     this.readyMs = readyMs;
   }
@@ -36,18 +40,22 @@ export class Forwarder {
    * Starts one and waits until it receives and delivers. All settings but those that must differ are the defaults.
    *
    * @param home folder of its configuration, spool and log; what an earlier one left there is taken up
-   * @param pacsPort its only destination, on this machine
+   * @param destinations ports of this machine
    */
-  static async start(home: string, pacsPort: number): Promise<Forwarder> {
+  static async start(home: string, destinations: readonly number[]): Promise<Forwarder> {
     const config = join(home, "config.json");
     await Deno.writeTextFile(
       config,
       JSON.stringify({
-        local_ae_title: AE_TITLE,
+        local_ae_title: "BENCH",
         local_host: "127.0.0.1",
         local_port: 0,
-        pacs_host: "127.0.0.1",
-        pacs_port: pacsPort,
+        destinations: destinations.map((port, n) => ({
+          name: `pacs-${n + 1}`,
+          host: "127.0.0.1",
+          port,
+          ae_title: "ANY",
+        })),
       }),
     );
     const child = new Deno.Command(Deno.execPath(), {
@@ -57,9 +65,10 @@ export class Forwarder {
       stdout: "null",
       stderr: "null",
     }).spawn();
+    const spool = join(home, "spool");
     try {
-      const { port, written } = await listening(child, join(home, "spool", "health.json"));
-      return new Forwarder(child, port, Date.parse(written));
+      const { port, written } = await listening(child, join(spool, "health.json"));
+      return new Forwarder(child, spool, port, Date.parse(written));
     } catch (error) {
       await end(child, "SIGKILL");
       throw error;
@@ -67,12 +76,23 @@ export class Forwarder {
   }
 
   figures(): ProcessFigures {
-    return processFigures(this.#child.pid);
+    return this.#tree.figures();
   }
 
-  /** Stops it in order. */
+  kept(): number {
+    checkNothingAside(this.#spool);
+    return countQueued(this.#spool);
+  }
+
+  async forwarded(): Promise<number> {
+    const at = await emptied(this.#spool, DELIVERY_MS);
+    checkNothingAside(this.#spool);
+    return at;
+  }
+
   async stop(): Promise<void> {
-    const { code } = await end(this.#child, "SIGTERM");
+    this.#tree.stop();
+    const code = await end(this.#child, "SIGTERM");
     if (code !== 0) throw new Error(`The forwarder ended with ${code}, wanted 0`);
   }
 }
@@ -113,22 +133,5 @@ function readHealth(path: string): { pid: number; port: number; written: string 
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
-  }
-}
-
-async function end(child: Deno.ChildProcess, signal: Deno.Signal): Promise<Deno.CommandStatus> {
-  const kill = (how: Deno.Signal) => {
-    try {
-      child.kill(how);
-    } catch {
-      // It has ended by itself; its status tells how.
-    }
-  };
-  const timer = setTimeout(() => kill("SIGKILL"), PATIENCE_MS);
-  kill(signal);
-  try {
-    return await child.status;
-  } finally {
-    clearTimeout(timer);
   }
 }

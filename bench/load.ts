@@ -1,45 +1,97 @@
 /*
- * What is sent: generated studies of a given size, the same bytes in every run.
+ * What is sent: generated studies, the same bytes in every run.
  */
 
 import { join } from "node:path";
 import { writeStudy } from "../src/cli/demo_study.ts";
 
-/** A study to send. */
-export interface LoadPlan {
-  /** As it stands in the table. */
-  readonly name: string;
+/** Instances of one size. */
+export interface Part {
   readonly instances: number;
   readonly rows: number;
   readonly columns: number;
 }
 
-/** A study on the disk. */
+/** Studies to send. */
+export interface LoadPlan {
+  /** As it stands in the table. */
+  readonly name: string;
+  readonly parts: readonly Part[];
+}
+
+/** Studies on the disk. */
 export interface Load extends LoadPlan {
-  /** Folder of nothing but its Part 10 files. */
-  readonly directory: string;
+  /** Nothing but Part 10 files. */
+  readonly files: readonly string[];
+  readonly instances: number;
   /** Of all its files. */
   readonly bytes: number;
 }
 
-/** CT slices as they come from a scanner, and small images, where the cost of an instance shows. */
+/** CT slices as they come from a scanner. */
+const SLICES = { rows: 512, columns: 512 };
+/** Small images, where the cost of an instance shows. */
+const SMALL = { rows: 72, columns: 72 };
+/** Long ones, where the cost of a byte does: 50 MB and 200 MB. */
+const LONG = { rows: 5000, columns: 5000 };
+const LONGER = { rows: 10_000, columns: 10_000 };
+
 export const LOADS: readonly LoadPlan[] = [
-  { name: "526 KB x 1000", instances: 1000, rows: 512, columns: 512 },
-  { name: "12 KB x 2000", instances: 2000, rows: 72, columns: 72 },
+  { name: "526 KB x 1000", parts: [{ instances: 1000, ...SLICES }] },
+  { name: "12 KB x 2000", parts: [{ instances: 2000, ...SMALL }] },
+  { name: "200 MB x 5", parts: [{ instances: 5, ...LONGER }] },
+  {
+    name: "mixed",
+    parts: [
+      { instances: 200, ...SLICES },
+      { instances: 400, ...SMALL },
+      { instances: 2, ...LONG },
+    ],
+  },
 ];
 
 /** The same with a tenth of the instances, for work on the benchmark itself. */
-export const QUICK_LOADS: readonly LoadPlan[] = [
-  { name: "526 KB x 100", instances: 100, rows: 512, columns: 512 },
-  { name: "12 KB x 200", instances: 200, rows: 72, columns: 72 },
-];
+export const QUICK_LOADS: readonly LoadPlan[] = LOADS.map(({ name, parts }) => ({
+  name,
+  parts: parts.map(({ instances, ...size }) => ({ instances: Math.ceil(instances / 10), ...size })),
+}));
 
-/** Writes a study below `parent`. */
+/** Writes a load below `parent`. */
 export async function makeLoad(parent: string, plan: LoadPlan): Promise<Load> {
   const directory = join(parent, plan.name.replaceAll(" ", "-"));
-  const { instances, rows, columns } = plan;
-  const paths = await writeStudy(directory, { instances, rows, columns });
+  const kinds: string[][] = [];
+  for (const [n, part] of plan.parts.entries()) {
+    kinds.push(await writeStudy(join(directory, String(n)), { ...part, seed: n + 1 }));
+  }
+  const files = interleaved(kinds);
   let bytes = 0;
-  for (const path of paths) bytes += (await Deno.stat(path)).size;
-  return { ...plan, directory, bytes };
+  for (const path of files) bytes += (await Deno.stat(path)).size;
+  return { ...plan, files, instances: files.length, bytes };
+}
+
+/** Each list spread evenly over the whole. */
+export function interleaved<T>(lists: readonly (readonly T[])[]): T[] {
+  return lists
+    .flatMap((list) => list.map((item, n) => ({ item, at: (n + 0.5) / list.length })))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+/** Gives each sender its share of a load, in a folder of its own. There are no more shares than instances. */
+export function share(load: Load, senders: number, parent: string): Share[] {
+  return Array.from({ length: Math.min(senders, load.instances) }, (_, sender) => {
+    const directory = join(parent, `share-${sender}`);
+    Deno.mkdirSync(directory);
+    const mine = load.files.filter((_, n) => n % senders === sender);
+    for (const [n, path] of mine.entries()) {
+      Deno.linkSync(path, join(directory, `${String(n).padStart(5, "0")}.dcm`));
+    }
+    return { directory, instances: mine.length };
+  });
+}
+
+/** What one sender sends. */
+export interface Share {
+  readonly directory: string;
+  readonly instances: number;
 }

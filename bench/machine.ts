@@ -13,6 +13,7 @@ export interface Machine {
   readonly system: string;
   readonly deno: string;
   readonly dcmtk: string;
+  readonly orthanc: string;
   /** Device, file system and mount options of the benchmark's folder. */
   readonly disk: string;
 }
@@ -38,6 +39,7 @@ export async function describeMachine(directory: string): Promise<Machine> {
     system: `${Deno.build.os} ${Deno.osRelease()}`,
     deno: Deno.version.deno,
     dcmtk: /storescu (v\S+)/.exec(await output("storescu", "--version"))?.[1] ?? "unknown",
+    orthanc: /Orthanc (\S+)/.exec(await output("Orthanc", "--version"))?.[1] ?? "unknown",
     disk: mount.replaceAll(/\s+/g, " "),
   };
 }
@@ -53,7 +55,9 @@ async function output(program: string, ...args: string[]): Promise<string> {
     result = await new Deno.Command(program, { args, stdin: "null" }).output();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Error(`${program} is not installed: the benchmark needs DCMTK and util-linux`);
+    throw new Error(
+      `${program} is not installed: the benchmark needs DCMTK, Orthanc and util-linux`,
+    );
   }
   const decoder = new TextDecoder();
   if (!result.success) {

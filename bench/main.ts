@@ -1,37 +1,46 @@
 /*
- * `deno task bench`: how fast the forwarder is beside what the wire and the disk allow, measured in the same run.
+ * `deno task bench`: how fast the forwarder is beside what the wire and the disk allow and beside its peers, measured in the
+ * same run.
  *
- *     --rounds N    rounds, each of every case once, in turns [5]
- *     --case NAME   only this case, and the floors it is compared with; may be given again
- *     --quick       a tenth of the instances and one round, for work on the benchmark itself
- *     --dir DIR     where images and spool go; a disk, not memory [bench/results]
+ *     --rounds N      rounds, each of every case once, in turns [5]
+ *     --load NAME     only this load ("526 KB x 1000", "12 KB x 2000", "200 MB x 5", "mixed"); may be given again
+ *     --work NAME     only this work (receive, forward, end-to-end), and the floors; may be given again
+ *     --subject NAME  only this program (forwarder, storescp, dcmjs-dimse, orthanc), and the floors; may be given again
+ *     --quick         a tenth of the instances and one round, for work on the benchmark itself
+ *     --dir DIR       where images and spool go; a disk, not memory [bench/results]
+ *     --plot FILE     draws the headline figures as an SVG
  *
- * Seconds differ from machine to machine and from hour to hour; the ratios are what to compare. Prints a table and writes
- * all figures to bench/results. Anything lost, left over or given up ends it with exit code 1.
+ * Seconds differ from machine to machine and from hour to hour; the ratios are what to compare. Prints a table and which
+ * goals were met, and writes all figures to bench/results. Anything lost, left over or given up ends it with exit code 1.
  *
- * Needs DCMTK, Linux and 3 GB of disk. Two habits of disks would otherwise be measured instead of the program. ext4 makes
+ * Needs DCMTK, Orthanc, Linux and 30 GB of disk. Two habits of disks would otherwise be measured instead of the program. ext4 makes
  * files more slowly for some minutes after many were deleted (it looks anew at each inode it may not yet give out again),
  * and the disk of a virtual machine is several times slower where nothing was ever written. So what a case leaves behind
- * is emptied, not deleted, until the end, and an unmeasured round comes first. What the forwarder itself deletes remains: a
- * second run is better started five minutes later.
+ * is emptied, not deleted, until the end, and an unmeasured round comes first. What the programs themselves delete remains:
+ * a second run is better started five minutes later.
  */
 
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { printLine, warnLine } from "../src/cli/terminal.ts";
-import { type BenchCase, CASES } from "./cases.ts";
+import { barPlot } from "./bar_plot.ts";
+import { type Case, measure, type Measurement, SUBJECTS, WORK } from "./cases.ts";
+import { verdicts } from "./goals.ts";
 import { type Load, LOADS, makeLoad, QUICK_LOADS } from "./load.ts";
 import { describeMachine } from "./machine.ts";
+import { casesOf } from "./matrix.ts";
 import { results, resultTable, type Series } from "./report.ts";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
 
 interface Options {
   readonly rounds: number;
-  readonly cases: readonly BenchCase[];
+  readonly loads: readonly string[];
+  readonly wants: (one: Case) => boolean;
   readonly quick: boolean;
   readonly directory: string;
+  readonly plot: string | undefined;
 }
 
 /** @throws where an option is unknown or has a value that is none */
@@ -40,27 +49,40 @@ function readOptions(args: string[]): Options {
     args,
     options: {
       rounds: { type: "string" },
-      case: { type: "string", multiple: true },
+      load: { type: "string", multiple: true },
+      work: { type: "string", multiple: true },
+      subject: { type: "string", multiple: true },
       quick: { type: "boolean", default: false },
       dir: { type: "string", default: RESULTS },
+      plot: { type: "string" },
     },
   });
-  const { rounds = values.quick ? "1" : "5", case: wanted = [] } = values;
+  const { rounds = values.quick ? "1" : "5" } = values;
   if (!/^[1-9]\d{0,2}$/.test(rounds)) {
     throw new Error(`--rounds ${rounds}: wanted a number from 1 to 999`);
   }
-  const names = CASES.filter((one) => !one.floor).map((one) => one.name);
-  for (const name of wanted) {
-    if (!names.includes(name)) {
-      throw new Error(`--case "${name}": wanted one of "${names.join('", "')}"`);
-    }
-  }
+  const loads = chosen("load", LOADS.map((load) => load.name), values.load);
+  const works = chosen("work", Object.keys(WORK), values.work);
+  const subjects = chosen("subject", Object.keys(SUBJECTS), values.subject);
   return {
     rounds: Number(rounds),
-    cases: CASES.filter((one) => one.floor || wanted.length === 0 || wanted.includes(one.name)),
+    loads,
+    wants: ({ work, subject }) =>
+      work === "floor" || (works.includes(work) && subjects.includes(subject)),
     quick: values.quick,
     directory: resolve(values.dir),
+    plot: values.plot === undefined ? undefined : resolve(values.plot),
   };
+}
+
+/** All there are where none is named. */
+function chosen(option: string, all: readonly string[], named: readonly string[] = []): string[] {
+  for (const name of named) {
+    if (!all.includes(name)) {
+      throw new Error(`--${option} "${name}": wanted one of "${all.join('", "')}"`);
+    }
+  }
+  return all.filter((name) => named.length === 0 || named.includes(name));
 }
 
 async function run(options: Options): Promise<void> {
@@ -68,17 +90,17 @@ async function run(options: Options): Promise<void> {
   await Deno.mkdir(options.directory, { recursive: true });
   const machine = await describeMachine(options.directory);
   printLine(
-    `${machine.cores} cores of ${machine.processor}, Deno ${machine.deno}, DCMTK ${machine.dcmtk}`,
+    `${machine.cores} cores of ${machine.processor}, Deno ${machine.deno}, DCMTK ${machine.dcmtk}, Orthanc ${machine.orthanc}`,
   );
   printLine(`Disk  ${machine.disk}`);
   const directory = await Deno.makeTempDir({ dir: options.directory, prefix: "work-" });
   try {
     const loads: Load[] = [];
     for (const plan of options.quick ? QUICK_LOADS : LOADS) {
-      loads.push(await makeLoad(directory, plan));
+      if (options.loads.includes(plan.name)) loads.push(await makeLoad(directory, plan));
     }
     const all = await measureAll(options, loads, directory);
-    await show(all, began, { machine, rounds: options.rounds, quick: options.quick });
+    await show(all, began, options, { machine, rounds: options.rounds, quick: options.quick });
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -86,59 +108,76 @@ async function run(options: Options): Promise<void> {
 
 /** Every case with every load in each round, so that what disturbs the machine disturbs all alike. */
 async function measureAll(
-  { rounds, cases }: Options,
+  { rounds, wants }: Options,
   loads: readonly Load[],
   directory: string,
 ): Promise<Series[]> {
   const all = loads.flatMap((load) =>
-    cases.map((benchCase) => ({ load, benchCase, rounds: [] as Series["rounds"][number][] }))
+    casesOf(load.name).filter(wants).map((one) => ({
+      load,
+      case: one,
+      rounds: [] as Measurement[],
+    }))
   );
   // Round 0 takes the disk's first touch, and is not measured.
   for (let round = 0; round <= rounds; round++) {
     for (const [n, series] of all.entries()) {
-      const { load, benchCase } = series;
+      const { load, case: one } = series;
+      // The slowest, whose time is told by far less than others' differ.
+      if (round === 0 && one.subject === "orthanc") continue;
       const home = join(directory, `home-${round}-${n + 1}`);
       await Deno.mkdir(home);
-      const measured = await benchCase.measure(load, home).catch((cause) => {
-        throw new Error(`Case "${benchCase.name}", ${load.name}, round ${round}: ${cause}`, {
-          cause,
-        });
+      const name =
+        `${load.name}, ${one.subject} ${one.work}, ${one.senders} to ${one.destinations}`;
+      const measured = await measure(one, load, home).catch((cause) => {
+        throw new Error(`${name}, round ${round}: ${cause}`, { cause });
       });
       emptyFiles(home);
       if (round > 0) series.rounds.push(measured);
-      warnLine(
-        `round ${round}/${rounds}  ${load.name}  ${benchCase.name}  ${measured.wallS.toFixed(3)} s`,
-      );
+      warnLine(`round ${round}/${rounds}  ${name}  ${measured.wallS.toFixed(3)} s`);
     }
   }
   return all;
 }
 
-/** Gives the space back, and keeps the files. */
+/** Gives the space back, and keeps the files. What has a second name is the load's own. */
 function emptyFiles(directory: string): void {
   for (const entry of Deno.readDirSync(directory)) {
     const path = join(directory, entry.name);
     if (entry.isDirectory) emptyFiles(path);
-    else Deno.truncateSync(path, 0);
+    else if (entry.isFile && Deno.statSync(path).nlink === 1) Deno.truncateSync(path, 0);
   }
 }
 
-async function show(all: readonly Series[], began: Date, about: object): Promise<void> {
+async function show(
+  all: readonly Series[],
+  began: Date,
+  { plot }: Options,
+  about: object,
+): Promise<void> {
   const figures = results(all);
+  const goals = verdicts(figures);
   printLine();
   for (const line of resultTable(figures)) printLine(line);
   printLine();
-  for (const { name, what } of new Set(all.map((series) => series.benchCase))) {
-    printLine(`${name}: ${what}`);
+  for (const name of new Set(figures.map((one) => one.subject))) {
+    printLine(`${name}: ${SUBJECTS[name]}`);
+  }
+  for (const name of new Set(figures.map((one) => one.work))) printLine(`${name}: ${WORK[name]}`);
+  printLine();
+  for (const { goal, measured, met } of goals) {
+    const verdict = measured === "" ? "not measured" : met ? "met" : "NOT MET";
+    printLine(`${verdict.padEnd(12)}  ${goal}${measured === "" ? "" : `  (${measured})`}`);
   }
   const path = join(RESULTS, `${began.toISOString().replaceAll(":", "-")}.json`);
   await Deno.mkdir(RESULTS, { recursive: true });
-  await Deno.writeTextFile(
-    path,
-    JSON.stringify({ began: began.toISOString(), ...about, results: figures }, null, 2) + "\n",
-  );
+  const whole = { began: began.toISOString(), ...about, goals, results: figures };
+  await Deno.writeTextFile(path, JSON.stringify(whole, null, 2) + "\n");
   printLine();
   printLine(`All figures: ${path}`);
+  if (plot === undefined) return;
+  await Deno.writeTextFile(plot, barPlot(figures));
+  printLine(`Plot: ${plot}`);
 }
 
 if (import.meta.main) {

@@ -3,20 +3,18 @@
  */
 
 import { formatBytes, table } from "../src/cli/terminal.ts";
-import type { BenchCase, Measurement } from "./cases.ts";
-import type { Load } from "./load.ts";
+import type { Case, Measurement } from "./cases.ts";
 
 /** All rounds of one case with one load. */
 export interface Series {
-  readonly load: Load;
-  readonly benchCase: BenchCase;
+  readonly load: { readonly name: string; readonly instances: number; readonly bytes: number };
+  readonly case: Case;
   readonly rounds: readonly Measurement[];
 }
 
 /** A series in figures; medians of its rounds where nothing else is said. */
-export interface Result {
+export interface Result extends Case {
   readonly load: string;
-  readonly case: string;
   readonly instances: number;
   readonly bytes: number;
   readonly wallS: number;
@@ -24,8 +22,10 @@ export interface Result {
   readonly wallRangeS: readonly [number, number];
   readonly cpuS: number | null;
   readonly peakRssBytes: number | null;
-  /** `wallS` over that of each floor with the same load, by the floor's name. */
-  readonly ratios: Readonly<Record<string, number>>;
+  /** `wallS` over that of the floor of the wire with as many senders; null where it was not measured. */
+  readonly timesStraight: number | null;
+  /** `wallS` over that of the floor of the disk, which has one writer. */
+  readonly timesSync: number | null;
   readonly rounds: readonly Measurement[];
 }
 
@@ -40,48 +40,65 @@ export function median(values: readonly number[]): number {
 
 /** Figures of all series, each beside the floors among them. */
 export function results(all: readonly Series[]): Result[] {
-  return all.map(({ load, benchCase, rounds }) => {
+  return all.map(({ load, case: one, rounds }) => {
+    const wall = medianWall(rounds);
     const walls = rounds.map((round) => round.wallS);
-    const floors = all.filter((other) => other.benchCase.floor && other.load === load);
+    const times = (floor: (other: Case) => boolean) => {
+      const found = all.find((other) => other.load.name === load.name && floor(other.case));
+      return found === undefined ? null : wall / medianWall(found.rounds);
+    };
     return {
+      ...one,
       load: load.name,
-      case: benchCase.name,
       instances: load.instances,
       bytes: load.bytes,
-      wallS: median(walls),
+      wallS: wall,
       wallRangeS: [Math.min(...walls), Math.max(...walls)],
       cpuS: medianOrNull(rounds.map((round) => round.cpuS)),
-      peakRssBytes: medianOrNull(rounds.map((round) => round.peakRssBytes)),
-      ratios: Object.fromEntries(floors.map((floor) => [
-        floor.benchCase.name,
-        median(walls) / median(floor.rounds.map((round) => round.wallS)),
-      ])),
+      peakRssBytes: mostOrNull(rounds.map((round) => round.peakRssBytes)),
+      timesStraight: times((other) =>
+        other.subject === "straight" && other.senders === one.senders
+      ),
+      timesSync: times((other) => other.subject === "sync"),
       rounds,
     };
   });
 }
 
+function medianWall(rounds: readonly Measurement[]): number {
+  return median(rounds.map((round) => round.wallS));
+}
+
 /** The results as lines of text. */
 export function resultTable(all: readonly Result[]): string[] {
-  const floors = [...new Set(all.flatMap((result) => Object.keys(result.ratios)))];
-  const rows = all.map((result) => [
-    result.load,
-    result.case,
-    result.wallS.toFixed(2),
-    result.wallRangeS.map((wall) => wall.toFixed(2)).join("-"),
-    (result.wallS * 1000 / result.instances).toFixed(2),
-    ...floors.map((floor) => result.ratios[floor]?.toFixed(2) ?? "-"),
-    result.cpuS?.toFixed(2) ?? "-",
-    result.peakRssBytes === null ? "-" : formatBytes(result.peakRssBytes),
-  ]);
-  const ratios = floors.map((floor) => `x ${floor}`);
   return table([
-    ["load", "case", "wall s", "range", "ms each", ...ratios, "CPU s", "peak RSS"],
-    ...rows,
+    [
+      ...["load", "through", "work", "senders", "destinations", "wall s", "range", "ms each"],
+      ...["x straight", "x sync", "CPU s", "peak RSS"],
+    ],
+    ...all.map((result) => [
+      result.load,
+      result.subject,
+      result.work,
+      String(result.senders),
+      String(result.destinations),
+      result.wallS.toFixed(2),
+      result.wallRangeS.map((wall) => wall.toFixed(2)).join("-"),
+      (result.wallS * 1000 / result.instances).toFixed(2),
+      result.timesStraight?.toFixed(2) ?? "-",
+      result.timesSync?.toFixed(2) ?? "-",
+      result.cpuS?.toFixed(2) ?? "-",
+      result.peakRssBytes === null ? "-" : formatBytes(result.peakRssBytes),
+    ]),
   ]);
 }
 
 function medianOrNull(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : median(known);
+}
+
+function mostOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : Math.max(...known);
 }
