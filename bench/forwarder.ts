@@ -37,8 +37,13 @@ export class Forwarder {
    *
    * @param home folder of its configuration, spool and log; what an earlier one left there is taken up
    * @param pacsPort its only destination, on this machine
+   * @param destination settings of that destination that are not the defaults
    */
-  static async start(home: string, pacsPort: number): Promise<Forwarder> {
+  static async start(
+    home: string,
+    pacsPort: number,
+    destination: { readonly associations?: number } = {},
+  ): Promise<Forwarder> {
     const config = join(home, "config.json");
     await Deno.writeTextFile(
       config,
@@ -46,8 +51,14 @@ export class Forwarder {
         local_ae_title: AE_TITLE,
         local_host: "127.0.0.1",
         local_port: 0,
-        pacs_host: "127.0.0.1",
-        pacs_port: pacsPort,
+        destinations: [{
+          name: "pacs",
+          type: "dicom",
+          host: "127.0.0.1",
+          port: pacsPort,
+          ae_title: "PACS",
+          ...destination,
+        }],
       }),
     );
     const child = new Deno.Command(Deno.execPath(), {
