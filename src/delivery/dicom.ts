@@ -44,7 +44,7 @@ export class DicomDestination implements Destination {
   readonly deed = "Instance forwarded";
   readonly waitsForStudy = true;
   readonly sessions: number;
-  readonly batch = 16;
+  readonly batch = 64;
   readonly idleMs: number;
   readonly retryAttempts: number;
   /** Whether the peer's error comments may be told: some name the patient. */
@@ -206,7 +206,7 @@ class UnreadableSession implements Session {
     this.#destination = destination;
   }
 
-  deliver(batch: readonly Entry[], report: Report): Promise<void> {
+  deliver(batch: Iterable<Entry>, report: Report): Promise<void> {
     this.usable = false;
     for (const entry of batch) {
       const instance = this.#destination.openEntry(entry);
@@ -245,7 +245,7 @@ class DicomSession implements Session {
     return this.#user.association.established;
   }
 
-  async deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void> {
+  async deliver(batch: Iterable<Entry>, report: Report, signal: AbortSignal): Promise<void> {
     for (const entry of batch) {
       if (signal.aborted || !this.usable) return;
       const instance = this.#destination.openEntry(entry);
