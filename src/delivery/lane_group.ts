@@ -31,6 +31,7 @@ import { tellDelivered, tellGivenUp, tellNotTaken } from "./instance_log.ts";
 import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
 import { deliveredEvent, failedEvent } from "./ledger_events.ts";
 import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
+import { Settling } from "./settling.ts";
 import { TroubleBook } from "./trouble_book.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
@@ -48,11 +49,19 @@ const LIMIT_MS = 300_000;
 /** One more session is opened when so many entries wait for each that runs. */
 const WAITING_PER_SESSION = 4;
 
-/** How long a lane waits for what follows its outcomes, in ms: a disk is faster, unless a file is held. */
-const SETTLING_MS = 1_000;
+/** What needs another session waits for no more than so many that go over this one. */
+const MOST_BEFORE_REOPENING = 16;
 
 /** Entries shown to a session being opened. */
 const LOOK_AHEAD = 64;
+
+/** What is offered to a session at a time. */
+interface Round {
+  /** Attempted, and not yet told of. */
+  readonly taken: Set<Entry>;
+  /** How many more are offered. */
+  left: number;
+}
 
 export class LaneGroup {
   readonly #destination: Destination;
@@ -248,18 +257,18 @@ export class LaneGroup {
   }
 
   /**
-   * What a session is to attempt, noted in `taken`. It leaves the line when the session comes to it and not before, so
-   * that no lane keeps what another one could send meanwhile.
+   * What a session is to attempt. It leaves the line when the session comes to it and not before, so that no lane keeps
+   * what another one could send meanwhile.
    */
-  *#batch(taken: Set<Entry>): Generator<Entry, void, undefined> {
-    for (let left = this.#destination.batch; left > 0 && !this.#stop.signal.aborted;) {
+  *#batch(round: Round): Generator<Entry, void, undefined> {
+    while (round.left > 0 && !this.#stop.signal.aborted) {
       const [entry] = this.#line.take(1);
       if (entry === undefined) return;
       if (!this.#isWanted(entry)) continue;
-      taken.add(entry);
+      round.taken.add(entry);
       yield entry;
       // While it is down, one that comes through shows that it is back.
-      left = this.#health.state === "up" ? left - 1 : 0;
+      round.left = this.#health.state === "up" ? round.left - 1 : 0;
     }
   }
 
@@ -272,36 +281,34 @@ export class LaneGroup {
 
   /** Attempts what waits. `undone` is what was taken and not attempted, or could not go this way. */
   async #work(session: Session): Promise<{ undone: Entry[]; failure: unknown }> {
-    const left = new Set<Entry>();
-    const settling: Promise<void>[] = [];
+    const round: Round = { taken: new Set(), left: this.#destination.batch };
+    const settling = new Settling();
     let failure: unknown;
     try {
-      await session.deliver(this.#batch(left), (entry, outcome) => {
+      await session.deliver(this.#batch(round), (entry, outcome) => {
         if (outcome.kind === "reopen") {
           if (outcome.begun) this.#mayHaveArrived.add(entry);
+          round.left = Math.min(round.left, MOST_BEFORE_REOPENING);
           return;
         }
-        left.delete(entry);
+        round.taken.delete(entry);
         const settled = this.#settleSafely(entry, outcome);
-        if (settled !== undefined) settling.push(settled);
+        if (settled === undefined) return;
+        settling.add(settled);
+        if (settling.full) round.left = 0;
       }, this.#stop.signal);
     } catch (error) {
       failure = error;
     }
-    if (settling.length > 0) await this.#settled(settling);
-    return { undone: [...left], failure };
+    await this.#settled(settling);
+    return { undone: [...round.taken], failure };
   }
 
-  /** Waits for what is being settled; a file that another program holds is waited for beside the others' work. */
-  async #settled(settling: readonly Promise<void>[]): Promise<void> {
-    const all = Promise.all(settling).then(() => {
-      this.#running.delete(all);
-    });
+  /** A stop waits for what a lane does not. */
+  async #settled(settling: Settling): Promise<void> {
+    const all = settling.done().finally(() => this.#running.delete(all));
     this.#running.add(all);
-    const enough = Promise.withResolvers<void>();
-    const cancel = this.#setting.clock.after(SETTLING_MS, enough.resolve);
-    await Promise.race([all, enough.promise]);
-    cancel();
+    await settling.wait(this.#setting.clock);
   }
 
   /** What cannot be settled, because the disk does not do its part, is tried again later. */

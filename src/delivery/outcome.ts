@@ -88,7 +88,7 @@ export interface Destination {
   readonly waitsForStudy: boolean;
   /** Sessions at a time. */
   readonly sessions: number;
-  /** Instances offered at a time, at most. */
+  /** Instances offered to a session at a time, at most. */
   readonly batch: number;
   /** How long an idle session is kept, in ms. */
   readonly idleMs: number;
