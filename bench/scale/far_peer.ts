@@ -2,9 +2,10 @@
  * A PACS that takes as many C-STOREs at a time as it is asked to (PS3.7 §D.3.3.3): it counts what comes and keeps nothing.
  *
  * It reads on while answers are on their way, and answers in order. What it is given is not looked at beyond the command
- * sets; a breach of the protocol ends the association.
+ * sets. Whatever else ends an association than its release is told when it is asked for the count.
  */
 
+import { concat } from "../../src/dicom/bytes.ts";
 import { APPLICATION_CONTEXT } from "../../src/dicom/uid.ts";
 import {
   type Command,
@@ -25,6 +26,7 @@ export class FarPeer implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Transport>();
   #taken = 0;
+  #failure: unknown;
 
   constructor() {
     void this.#accept();
@@ -34,9 +36,15 @@ export class FarPeer implements AsyncDisposable {
     return this.#listener.addr.port;
   }
 
-  /** Instances taken so far. */
+  /**
+   * Instances taken so far.
+   *
+   * @throws where an association broke off
+   */
   taken(): Promise<number> {
-    return Promise.resolve(this.#taken);
+    return this.#failure === undefined
+      ? Promise.resolve(this.#taken)
+      : Promise.reject(this.#failure);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -50,7 +58,7 @@ export class FarPeer implements AsyncDisposable {
       connection.setNoDelay(true);
       const transport = new Transport(connection, "127.0.0.1", 0);
       this.#open.add(transport);
-      void this.#serve(transport).catch(() => {}).finally(() => {
+      void this.#serve(transport).catch((error) => this.#failure ??= error).finally(() => {
         transport.close();
         this.#open.delete(transport);
       });
@@ -59,8 +67,9 @@ export class FarPeer implements AsyncDisposable {
 
   async #serve(transport: Transport): Promise<void> {
     const reader = new PduReader(transport, MAX_PDU);
+    let pieces: Uint8Array[] = [];
     let command: Command = {};
-    for (;;) {
+    for (let released = false;;) {
       const pdu = await reader.next(false);
       switch (pdu.type) {
         case PduType.AssociateRequest: {
@@ -85,19 +94,24 @@ export class FarPeer implements AsyncDisposable {
           break;
         }
         case PduType.Data: {
-          // A command set of ours comes in one piece: it is far shorter than a PDU may be.
-          if (pdu.command) command = decodeCommand(pdu.bytes);
-          else if (pdu.last) {
+          if (pdu.command) {
+            pieces.push(pdu.bytes.slice());
+            if (!pdu.last) break;
+            command = decodeCommand(concat(pieces));
+            pieces = [];
+          } else if (pdu.last) {
             this.#taken++;
             await transport.write(success(pdu.contextId, command), PATIENCE_MS);
           }
           break;
         }
         case PduType.ReleaseRequest:
+          released = true;
           await transport.write(encodeControlPdu({ type: PduType.ReleaseResponse }), PATIENCE_MS);
           break;
         default:
-          return;
+          if (released) return;
+          throw new Error(`The association ended with ${pdu.type}, not with a release`);
       }
     }
   }

@@ -29,6 +29,7 @@ export async function linkQueue(from: string, to: string, instances: number): Pr
   const source = join(from, "spool");
   const target = join(to, "spool");
   let left = instances;
+  const linked = new Set<string>();
   await Deno.mkdir(target, { recursive: true });
   await Deno.copyFile(join(source, "VERSION"), join(target, "VERSION"));
   for (const bucket of Deno.readDirSync(join(source, "queue"))) {
@@ -40,8 +41,20 @@ export async function linkQueue(from: string, to: string, instances: number): Pr
         join(source, "queue", bucket.name, name),
         join(target, "queue", bucket.name, name),
       );
+      linked.add(name.slice(0, name.indexOf(".")));
       left--;
     }
   }
   if (left > 0) throw new Error(`${from} holds ${instances - left} instances, wanted ${instances}`);
+  // Without its lines the forwarder would open every file to write them anew.
+  await Deno.mkdir(join(target, "ledger"));
+  for (const { name } of Deno.readDirSync(join(source, "ledger"))) {
+    if (!name.endsWith(".jsonl")) continue;
+    const lines = (await Deno.readTextFile(join(source, "ledger", name))).split("\n");
+    const kept = lines.filter((line) => line !== "" && linked.has(JSON.parse(line).id));
+    await Deno.writeTextFile(
+      join(target, "ledger", name),
+      kept.map((line) => `${line}\n`).join(""),
+    );
+  }
 }
