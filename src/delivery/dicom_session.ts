@@ -53,6 +53,8 @@ export class DicomSession implements Session {
   #lost = false;
   /** Set by an answer after which nothing more is sent: how the association ends when those due have come. */
   #ending: "release" | { readonly abort: string } | undefined;
+  /** What the report of an answer threw. */
+  #fault: unknown;
   /** Told of the next answer, or of the end. */
   #wake: () => void = () => {};
 
@@ -71,7 +73,7 @@ export class DicomSession implements Session {
   async deliver(batch: Iterable<Entry>, report: Report, signal: AbortSignal): Promise<void> {
     try {
       for (const entry of batch) {
-        if (signal.aborted || !this.usable) return;
+        if (signal.aborted || !this.usable || this.#fault !== undefined) break;
         await this.#deliverOne(entry, report, signal);
         // Before the next one is taken: another session may have room for it sooner.
         while (this.#outstanding.size >= this.#room() && this.usable) await this.#change();
@@ -81,6 +83,7 @@ export class DicomSession implements Session {
       await this.#end();
       this.#stale = true;
     }
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   async close(): Promise<void> {
@@ -184,7 +187,12 @@ export class DicomSession implements Session {
   #answered(entry: Entry, { status, comment }: Answer, report: Report): void {
     this.#stale = false;
     this.#outstanding.delete(entry);
-    report(entry, this.#outcomeOf(status, comment));
+    try {
+      report(entry, this.#outcomeOf(status, comment));
+    } catch (error) {
+      // Nobody awaits this: who awaits the batch is to hear of it.
+      this.#fault ??= error;
+    }
     this.#wake();
   }
 

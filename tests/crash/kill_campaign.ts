@@ -54,7 +54,8 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
   const mint = new Mint(seed);
   // Destinations are slower than the modalities, so that there is a backlog whenever the process dies.
   await using first = new Sink({ answer: () => pass(10).then(() => 0) });
-  await using second = new Sink({ answer: () => pass(25).then(() => 0) });
+  // And one of them lets several instances be outstanding.
+  await using second = new Sink({ answer: () => pass(25).then(() => 0), operations: 16 });
   const spool = `${folder}/spool`;
   const archive = `${folder}/storage`;
   const oracle = new Oracle({ spool, archive, sinks: { first, second } });
