@@ -11,7 +11,12 @@
 import type { Association } from "../ul/association.ts";
 import type { AssociationError } from "../ul/association_error.ts";
 import { AbortReason } from "../ul/pdu.ts";
-import { DATA_HEADER_LENGTH, encodeCommandPdus, putDataHeader } from "../ul/pdu_encode.ts";
+import {
+  DATA_HEADER_LENGTH,
+  dataThatFits,
+  encodeCommandPdus,
+  spreadData,
+} from "../ul/pdu_encode.ts";
 import { type Command, CommandField, encodeCommand, NO_DATA_SET } from "./command.ts";
 import { receiveCommand } from "./receive_command.ts";
 
@@ -47,8 +52,11 @@ export interface Answer {
   readonly comment: string;
 }
 
-/** Bytes put together for one write to the connection. */
-const WRITE_LENGTH = 256 * 1024;
+/** Bytes put together for one write to the connection, at most: a CT slice of 512 KiB goes whole. */
+const WRITE_LENGTH = 576 * 1024;
+
+/** The buffer they are put together in grows by so many bytes. */
+const BUFFER_STEP = 64 * 1024;
 
 /** A request that was sent whole; its answer may come after those to later ones. */
 export interface Sent {
@@ -193,22 +201,28 @@ export class ServiceUser {
       }),
       fragment,
     );
-    const buffer = this.#writeBuffer(command.length, fragment);
+    const buffer = this.#writeBuffer(command.length, dataSet.length, fragment);
     buffer.set(command);
     let used = command.length;
     let left = dataSet.length;
+    let atOnce = fragment;
     while (left > 0) {
-      const length = Math.min(left, fragment);
-      if (used + DATA_HEADER_LENGTH + length > buffer.length) {
+      let length = dataThatFits(buffer.length - used, left, fragment);
+      if (length === 0) {
         await this.#send(buffer.subarray(0, used));
         used = 0;
+        length = dataThatFits(buffer.length, left, fragment);
       }
+      length = Math.min(length, atOnce);
       left -= length;
-      putDataHeader(buffer, used, contextId, length, false, left === 0);
       const start = used + DATA_HEADER_LENGTH;
       const reading = dataSet.read(buffer.subarray(start, start + length));
-      if (reading !== undefined) await reading;
-      used = start + length;
+      if (reading !== undefined) {
+        await reading;
+        // What waits is better asked for little: moving the fragments apart costs less than another wait.
+        atOnce = Infinity;
+      }
+      used = spreadData(buffer, used, contextId, length, fragment, left === 0);
     }
     return buffer.subarray(0, used);
   }
@@ -218,10 +232,14 @@ export class ServiceUser {
     return this.association.send(pdus, this.#due > 0 ? this.#responseMs : 0);
   }
 
-  #writeBuffer(command: number, fragment: number): Uint8Array {
-    this.#buffer ??= new Uint8Array(
-      Math.max(WRITE_LENGTH, fragment + DATA_HEADER_LENGTH) + command + 1024,
-    );
+  /** @param command @param dataSet @param fragment their lengths in bytes */
+  #writeBuffer(command: number, dataSet: number, fragment: number): Uint8Array {
+    const whole = command + dataSet + Math.ceil(dataSet / fragment) * DATA_HEADER_LENGTH;
+    const least = command + DATA_HEADER_LENGTH + fragment;
+    const wanted = Math.max(Math.min(whole, WRITE_LENGTH), Math.min(whole, least));
+    if (this.#buffer === undefined || this.#buffer.length < wanted) {
+      this.#buffer = new Uint8Array(Math.ceil(wanted / BUFFER_STEP) * BUFFER_STEP);
+    }
     return this.#buffer;
   }
 
