@@ -166,6 +166,8 @@ export class DicomDestination implements Destination, SessionSetting {
     const asked = asks(this.#asking);
     const transport = await connectTcp(host, port, timeouts.connectMs, signal);
     const giveUp = () => transport.close();
+    // The connection may have come about in the very moment of the abort.
+    if (signal.aborted) giveUp();
     signal.addEventListener("abort", giveUp);
     try {
       const association = await Association.request(
