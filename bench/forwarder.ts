@@ -41,8 +41,13 @@ export class Forwarder implements Subject {
    *
    * @param home folder of its configuration, spool and log; what an earlier one left there is taken up
    * @param destinations ports of this machine
+   * @param settings of each destination that are not the defaults
    */
-  static async start(home: string, destinations: readonly number[]): Promise<Forwarder> {
+  static async start(
+    home: string,
+    destinations: readonly number[],
+    settings: { readonly associations?: number } = {},
+  ): Promise<Forwarder> {
     const config = join(home, "config.json");
     await Deno.writeTextFile(
       config,
@@ -52,9 +57,11 @@ export class Forwarder implements Subject {
         local_port: 0,
         destinations: destinations.map((port, n) => ({
           name: `pacs-${n + 1}`,
+          type: "dicom",
           host: "127.0.0.1",
           port,
           ae_title: "ANY",
+          ...settings,
         })),
       }),
     );

@@ -107,6 +107,14 @@ export function onMisconfigured(health: Health, reason: string, now: number): He
   };
 }
 
+/**
+ * Whether an attempt that failed while the destination is down was under way before that showed. A clock that was set back
+ * makes nothing longer than the longest wait.
+ */
+function wasUnderWay(health: Health, now: number, backOff: BackOff): boolean {
+  return health.state === "down" && now < health.nextAt && health.nextAt - now <= backOff.mostMs;
+}
+
 /** An attempt got no answer: an instance's fault or the destination's, a few in a row tell. */
 export function onInterrupted(
   health: Health,
@@ -115,6 +123,7 @@ export function onInterrupted(
   backOff: BackOff,
   random: number,
 ): Health {
+  if (wasUnderWay(health, now, backOff)) return health;
   if (health.state !== "up" || health.interruptions + 1 >= ROW_THAT_SHOWS) {
     return onUnreachable(health, reason, now, backOff, random);
   }
@@ -129,6 +138,7 @@ export function onExhausted(
   backOff: BackOff,
   random: number,
 ): Health {
+  if (wasUnderWay(health, now, backOff)) return health;
   if (health.state !== "up" || health.exhaustions + 1 >= ROW_THAT_SHOWS) {
     return onUnreachable(health, reason, now, backOff, random);
   }

@@ -1,14 +1,12 @@
 /*
  * Delivery to a DICOM node by C-STORE.
  *
- * Owns associations to one destination, each carrying as many instances as it can, and the translation of what the peer
- * says into outcomes. It decides neither when nor how often. An association is never used again after a time-out, an
- * abort or an answer that shows misunderstanding.
+ * Owns how associations to one destination come about, each to carry as many instances as it can, and what is known of
+ * the node meanwhile; what goes over them is `dicom_session.ts`. It decides neither when nor how often.
  */
 
 import type { DicomDestinationConfig } from "../config/load.ts";
-import { classifyStoreStatus, describeStatus } from "../dicom/status.ts";
-import { encodingOf, transferSyntaxName } from "../dicom/uid.ts";
+import { transferSyntaxName } from "../dicom/uid.ts";
 import { inMemory, type OutgoingDataSet, ServiceUser } from "../dimse/scu.ts";
 import type { Entry } from "../spool/entry.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -16,8 +14,12 @@ import type { StoredInstance } from "../spool/stored_instance.ts";
 import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import { type AcceptedContext, planContexts, type StoragePair } from "../ul/negotiation.ts";
+import type { ProposedContext } from "../ul/pdu.ts";
 import { connectTcp, TransportError } from "../ul/transport.ts";
-import { openForDelivery, unreadable } from "./open_entry.ts";
+import { DicomSession, type SessionSetting } from "./dicom_session.ts";
+import { openForDelivery } from "./open_entry.ts";
+import { afterRequest, asks, UNASKED } from "./operations_asking.ts";
+import { afterLoss, isCautious, MOST_OPERATIONS, NO_CAUTION } from "./operations_caution.ts";
 import {
   type Destination,
   DestinationError,
@@ -38,16 +40,15 @@ const MOST_REMEMBERED = 60;
 /** An instance received so recently is still in memory, in ms: reading it does not wait for the disk. */
 const HOT_MS = 60_000;
 
-export class DicomDestination implements Destination {
+export class DicomDestination implements Destination, SessionSetting {
   readonly name: string;
   readonly description: string;
   readonly deed = "Instance forwarded";
   readonly waitsForStudy = true;
   readonly sessions: number;
-  readonly batch = 16;
+  readonly batch = Infinity;
   readonly idleMs: number;
   readonly retryAttempts: number;
-  /** Whether the peer's error comments may be told: some name the patient. */
   readonly tellsComments: boolean;
   readonly #config: DicomDestinationConfig;
   readonly #spool: Spool;
@@ -55,6 +56,8 @@ export class DicomDestination implements Destination {
   readonly #now: () => number;
   /** Pairs met so far, the latest last. */
   readonly #met = new Map<string, StoragePair>();
+  #asking = UNASKED;
+  #caution = NO_CAUTION;
 
   constructor(
     config: DicomDestinationConfig,
@@ -77,50 +80,38 @@ export class DicomDestination implements Destination {
   async open(upcoming: readonly Entry[], signal: AbortSignal): Promise<Session> {
     const { pairs, callingAeTitle } = this.#plan(upcoming);
     if (pairs.length === 0) return new UnreadableSession(this);
-    const { host, port, aeTitle, timeouts, maxPduLength, transcode } = this.#config;
-    let giveUp: (() => void) | undefined;
+    const contexts = planContexts(pairs, this.#config.transcode);
     try {
-      const transport = await connectTcp(host, port, timeouts.connectMs, signal);
-      giveUp = () => transport.close();
-      signal.addEventListener("abort", giveUp);
-      const association = await Association.request(
-        transport,
-        callingAeTitle,
-        aeTitle,
-        planContexts(pairs, transcode),
-        {
-          maxPduLength,
-          associationMs: timeouts.associationMs,
-          idleMs: timeouts.responseMs,
-          readMs: timeouts.responseMs,
-          writeStallMs: timeouts.writeStallMs,
-          releaseMs: timeouts.releaseMs,
-        },
-      );
       return new DicomSession(
         this,
-        new ServiceUser(association, timeouts.responseMs),
+        new ServiceUser(
+          await this.#associate(callingAeTitle, contexts, signal),
+          this.#config.timeouts.responseMs,
+        ),
         this.#now(),
       );
     } catch (error) {
       throw whyNot(error);
-    } finally {
-      if (giveUp !== undefined) signal.removeEventListener("abort", giveUp);
     }
   }
 
-  /** Opens an entry's file; an outcome where that is all there is to say. */
+  get oneAtATime(): boolean {
+    return isCautious(this.#caution, this.#now());
+  }
+
+  lostSeveral(): void {
+    this.#caution = afterLoss(this.#caution, this.#now());
+  }
+
   openEntry(entry: Entry): StoredInstance | Outcome {
     const hot = this.#now() - entry.receivedMs < HOT_MS;
     return openForDelivery(this.#spool, entry, this.name, hot);
   }
 
-  /** Whether instances of this sender go over an association that calls itself so. */
   callsItself(association: Association, instance: StoredInstance): boolean {
     return association.callingAeTitle === this.#callingAeTitle(instance);
   }
 
-  /** The data set as this context wants it; an outcome where it cannot be had. */
   async transcoded(
     entry: Entry,
     instance: StoredInstance,
@@ -166,6 +157,45 @@ export class DicomDestination implements Destination {
     };
   }
 
+  async #associate(
+    callingAeTitle: string,
+    contexts: readonly ProposedContext[],
+    signal: AbortSignal,
+  ): Promise<Association> {
+    const { host, port, aeTitle, timeouts, maxPduLength } = this.#config;
+    const asked = asks(this.#asking);
+    const transport = await connectTcp(host, port, timeouts.connectMs, signal);
+    const giveUp = () => transport.close();
+    // The connection may have come about in the very moment of the abort.
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp);
+    try {
+      const association = await Association.request(
+        transport,
+        callingAeTitle,
+        aeTitle,
+        contexts,
+        {
+          maxPduLength,
+          associationMs: timeouts.associationMs,
+          idleMs: timeouts.responseMs,
+          readMs: timeouts.responseMs,
+          writeStallMs: timeouts.writeStallMs,
+          releaseMs: timeouts.releaseMs,
+          operations: asked ? MOST_OPERATIONS : 1,
+        },
+      );
+      this.#asking = afterRequest(this.#asking, asked, "answered");
+      return association;
+    } catch (error) {
+      const end = endOf(error);
+      if (end !== undefined) this.#asking = afterRequest(this.#asking, asked, end);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
   /** What to propose: the kinds that wait, soonest first, then those met before. */
   #plan(upcoming: readonly Entry[]): { pairs: StoragePair[]; callingAeTitle: string } {
     let callingAeTitle: string | undefined;
@@ -206,7 +236,7 @@ class UnreadableSession implements Session {
     this.#destination = destination;
   }
 
-  deliver(batch: readonly Entry[], report: Report): Promise<void> {
+  deliver(batch: Iterable<Entry>, report: Report): Promise<void> {
     this.usable = false;
     for (const entry of batch) {
       const instance = this.#destination.openEntry(entry);
@@ -225,172 +255,11 @@ class UnreadableSession implements Session {
   }
 }
 
-class DicomSession implements Session {
-  readonly #destination: DicomDestination;
-  readonly #user: ServiceUser;
-  /** For the ledger: who called whom, where and since when. */
-  readonly #name: string;
-  /** True where nothing has been answered since the association was idle: the peer may have left meanwhile. */
-  #stale = false;
-
-  constructor(destination: DicomDestination, user: ServiceUser, establishedAt: number) {
-    this.#destination = destination;
-    this.#user = user;
-    const { callingAeTitle, calledAeTitle, peer } = user.association;
-    const since = new Date(establishedAt).toISOString();
-    this.#name = `${callingAeTitle} to ${calledAeTitle} at ${peer} since ${since}`;
-  }
-
-  get usable(): boolean {
-    return this.#user.association.established;
-  }
-
-  async deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void> {
-    for (const entry of batch) {
-      if (signal.aborted || !this.usable) return;
-      const instance = this.#destination.openEntry(entry);
-      if ("kind" in instance) {
-        report(entry, instance);
-        continue;
-      }
-      let outcome: Outcome;
-      try {
-        outcome = await this.#attempt(entry, instance, signal);
-      } finally {
-        // Before the report: deleting a file that is open costs its closing the time.
-        instance.close();
-      }
-      report(entry, outcome);
-    }
-    this.#stale = true;
-  }
-
-  async close(): Promise<void> {
-    if (!this.usable) return;
-    try {
-      await this.#user.association.release();
-    } catch {
-      // The association is over either way, and nothing was under way on it.
-    }
-  }
-
-  abort(): Promise<void> {
-    return this.#user.association.abort("the forwarder is stopping");
-  }
-
-  async #attempt(
-    entry: Entry,
-    instance: StoredInstance,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const { association } = this.#user;
-    const { sopClassUid, sopInstanceUid, transferSyntaxUid } = instance.meta;
-    if (!this.#destination.callsItself(association, instance)) {
-      return { kind: "reopen", begun: false };
-    }
-    const carriage = association.carriage({ sopClassUid, transferSyntaxUid });
-    switch (carriage.kind) {
-      case "not-proposed":
-        return { kind: "reopen", begun: false };
-      case "sop-class-refused":
-        return {
-          kind: "refused",
-          reason:
-            `${association.calledAeTitle} does not accept the SOP class ${sopClassUid} (result ${carriage.result})`,
-        };
-      case "transfer-syntax-refused":
-        return {
-          kind: "refused",
-          reason: `${association.calledAeTitle} accepts neither ${
-            transferSyntaxName(transferSyntaxUid)
-          } nor an uncompressed transfer syntax for the SOP class ${sopClassUid}`,
-        };
-    }
-    let dataSet: OutgoingDataSet = evenLength(instance);
-    if (carriage.kind === "transcoded") {
-      const transcoded = await this.#destination.transcoded(
-        entry,
-        instance,
-        carriage.context,
-        signal,
-      );
-      if ("kind" in transcoded) return transcoded;
-      dataSet = transcoded;
-    }
-    try {
-      const answer = await this.#user.store(
-        carriage.context.id,
-        sopClassUid,
-        sopInstanceUid,
-        dataSet,
-      );
-      this.#stale = false;
-      if (answer === undefined) {
-        return { kind: "corrupt", reason: `${instance.path} does not match its checksum` };
-      }
-      return await this.#outcomeOf(answer.status, answer.comment);
-    } catch (error) {
-      if (!(error instanceof AssociationError)) {
-        await association.abort("the stored instance cannot be read");
-        return unreadable(error);
-      }
-      if (this.#stale && error.kind !== "timeout") return { kind: "reopen", begun: true };
-      return { kind: "interrupted", reason: error.message };
-    }
-  }
-
-  async #outcomeOf(status: number | undefined, comment: string): Promise<Outcome> {
-    const answer = comment === "" || !this.#destination.tellsComments
-      ? describeStatus(status)
-      : `${describeStatus(status)}: ${comment}`;
-    const { association } = this.#user;
-    const receipt = {
-      answer,
-      ...(status === undefined ? {} : { status }),
-      association: this.#name,
-    };
-    switch (classifyStoreStatus(status)) {
-      case "stored":
-        return { kind: "delivered", ...receipt, warning: false };
-      case "stored-with-warning":
-        return { kind: "delivered", ...receipt, warning: true };
-      case "out-of-resources":
-        return { kind: "out-of-resources", reason: answer };
-      case "refused":
-        return { kind: "refused", reason: answer };
-      case "duplicate":
-        return { kind: "duplicate", ...receipt };
-      case "not-authorised":
-        await this.close();
-        return { kind: "misconfigured", reason: answer };
-      case "protocol-error":
-        await association.abort("the peer reports a protocol error");
-        return { kind: "protocol-error", reason: answer };
-      case "not-an-answer":
-        await association.abort("the peer's answer is none of C-STORE");
-        return { kind: "not-an-answer", reason: answer };
-    }
-  }
-}
-
-/**
- * A deflated data set of odd length is given the NUL that PS3.5 §A.5 wants behind it: many peers abort where a last
- * fragment is odd (PS3.8 Annex E.2). Any other data set of odd length is wrong in itself and leaves as it came.
- */
-function evenLength(instance: StoredInstance): OutgoingDataSet {
-  const { length } = instance;
-  if (length % 2 === 0 || !encodingOf(instance.meta.transferSyntaxUid).deflated) return instance;
-  let left = length;
-  return {
-    length: length + 1,
-    read(into) {
-      const stored = into.subarray(0, left);
-      left -= stored.length;
-      if (stored.length < into.length) into[stored.length] = 0;
-      if (stored.length > 0) return instance.read(stored);
-    },
-    vouch: () => instance.vouch(),
-  };
+/** How the node ended a request; undefined where it said nothing. */
+function endOf(error: unknown): "answered" | "broken-off" | undefined {
+  if (!(error instanceof AssociationError)) return undefined;
+  if (error.kind === "rejected") return "answered";
+  return error.kind === "aborted" || error.kind === "closed" ? "broken-off" : undefined;
 }
 
 /** Whether an association that did not come about is a matter of reach or of configuration. */

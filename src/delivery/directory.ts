@@ -88,7 +88,7 @@ export class DirectoryDestination implements Destination, Session {
     return Promise.resolve();
   }
 
-  async deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void> {
+  async deliver(batch: Iterable<Entry>, report: Report, signal: AbortSignal): Promise<void> {
     const done: [Entry, Outcome][] = [];
     const toSync = new Set<string>();
     let failure: unknown;

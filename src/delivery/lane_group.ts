@@ -19,6 +19,7 @@ import {
   onUnreachable,
 } from "./destination_health.ts";
 import { HealthLog } from "./health_log.ts";
+import { Lane } from "./lane.ts";
 import {
   type Destination,
   DestinationError,
@@ -30,6 +31,7 @@ import { tellDelivered, tellGivenUp, tellNotTaken } from "./instance_log.ts";
 import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
 import { deliveredEvent, failedEvent } from "./ledger_events.ts";
 import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
+import { Settling } from "./settling.ts";
 import { TroubleBook } from "./trouble_book.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
@@ -47,16 +49,18 @@ const LIMIT_MS = 300_000;
 /** One more session is opened when so many entries wait for each that runs. */
 const WAITING_PER_SESSION = 4;
 
-/** How long a lane waits for what follows its outcomes, in ms: a disk is faster, unless a file is held. */
-const SETTLING_MS = 1_000;
+/** What needs another session waits for no more than so many that go over this one. */
+const MOST_BEFORE_REOPENING = 16;
 
 /** Entries shown to a session being opened. */
 const LOOK_AHEAD = 64;
 
-/** A session at work, or parked until there is work. */
-interface Lane {
-  session: Session | undefined;
-  wake: (() => void) | undefined;
+/** What is offered to a session at a time. */
+interface Round {
+  /** Attempted, and not yet told of. */
+  readonly taken: Set<Entry>;
+  /** How many more are offered. */
+  left: number;
 }
 
 export class LaneGroup {
@@ -123,7 +127,7 @@ export class LaneGroup {
   async stop(within: number): Promise<void> {
     this.#stop.abort();
     this.#cancelTimer?.();
-    for (const lane of this.#lanes) lane.wake?.();
+    for (const lane of this.#lanes) lane.wake();
     const cancel = this.#setting.clock.after(within, () => {
       for (const lane of this.#lanes) void lane.session?.abort();
     });
@@ -147,9 +151,9 @@ export class LaneGroup {
         this.#startLane();
       }
     } else if (this.#line.ready > 0) {
-      const parked = [...this.#lanes].filter((lane) => lane.wake !== undefined);
+      const parked = [...this.#lanes].filter((lane) => lane.parked);
       const useful = Math.ceil(this.#line.ready / WAITING_PER_SESSION);
-      for (const lane of parked.slice(0, useful)) lane.wake?.();
+      for (const lane of parked.slice(0, useful)) lane.wake();
       // Many entries may come at once, and no success need change the health any more: so all that are wanted, now.
       if (parked.length >= useful) return this.#setTimer(now);
       while (this.#lanes.size < this.#wantedLanes(this.#health.sessions)) this.#startLane();
@@ -165,6 +169,7 @@ export class LaneGroup {
   }
 
   #setTimer(now: number): void {
+    if (this.#stop.signal.aborted) return;
     let at = this.#line.nextDueAt ?? Infinity;
     if (this.#health.state !== "up" && this.#lanes.size === 0 && this.#line.ready > 0) {
       at = Math.min(at, this.#health.nextAt);
@@ -182,7 +187,7 @@ export class LaneGroup {
   }
 
   #startLane(): void {
-    const lane: Lane = { session: undefined, wake: undefined };
+    const lane = new Lane();
     this.#lanes.add(lane);
     const run = this.#run(lane).catch((error) => {
       log.error("Delivery to {destination} met an error of this program", {
@@ -207,12 +212,11 @@ export class LaneGroup {
       while (!signal.aborted) {
         // Nothing is taken from the line before there is a way to send it: the lanes that have one go on meanwhile.
         if (lane.session === undefined && !await this.#open(lane)) return;
-        const batch = this.#takeBatch();
-        if (batch.length === 0) {
-          if (!await this.#park(lane)) return;
+        if (this.#line.ready === 0) {
+          if (!await lane.park(this.#setting.clock, this.#destination.idleMs)) return;
           continue;
         }
-        const { undone, failure } = await this.#work(lane.session!, batch);
+        const { undone, failure } = await this.#work(lane.session!);
         this.#line.putBack(undone.filter((entry) => this.#isWanted(entry)));
         if (signal.aborted) return;
         if (failure !== undefined) this.#destinationFailed(failure);
@@ -252,15 +256,20 @@ export class LaneGroup {
     }
   }
 
-  /** Enough for a lane to be busy with, and some left for the others. */
-  #takeBatch(): Entry[] {
-    while (this.#line.ready > 0) {
-      const share = Math.ceil(this.#line.ready / Math.max(1, this.#lanes.size));
-      const wanted = this.#health.state === "up" ? Math.min(this.#destination.batch, share) : 1;
-      const batch = this.#line.take(wanted).filter((entry) => this.#isWanted(entry));
-      if (batch.length > 0) return batch;
+  /**
+   * What a session is to attempt. It leaves the line when the session comes to it and not before, so that no lane keeps
+   * what another one could send meanwhile.
+   */
+  *#batch(round: Round): Generator<Entry, void, undefined> {
+    while (round.left > 0 && !this.#stop.signal.aborted) {
+      const [entry] = this.#line.take(1);
+      if (entry === undefined) return;
+      if (!this.#isWanted(entry)) continue;
+      round.taken.add(entry);
+      yield entry;
+      // While it is down, one that comes through shows that it is back.
+      round.left = this.#health.state === "up" ? round.left - 1 : 0;
     }
-    return [];
   }
 
   /** False where the entry left the queue by another destination's doing (damaged) or a person's: then it is over here, too. */
@@ -270,81 +279,71 @@ export class LaneGroup {
     return wanted;
   }
 
-  /** Attempts a batch. `undone` is what was not attempted, or could not go this way. */
-  async #work(
-    session: Session,
-    batch: readonly Entry[],
-  ): Promise<{ undone: Entry[]; failure: unknown }> {
-    const left = new Set(batch);
-    const settling: Promise<void>[] = [];
+  /** Attempts what waits. `undone` is what was taken and not attempted, or could not go this way. */
+  async #work(session: Session): Promise<{ undone: Entry[]; failure: unknown }> {
+    const round: Round = { taken: new Set(), left: this.#destination.batch };
+    const settling = new Settling();
     let failure: unknown;
     try {
-      await session.deliver(batch, (entry, outcome) => {
+      await session.deliver(this.#batch(round), (entry, outcome) => {
         if (outcome.kind === "reopen") {
           if (outcome.begun) this.#mayHaveArrived.add(entry);
+          round.left = Math.min(round.left, MOST_BEFORE_REOPENING);
           return;
         }
-        left.delete(entry);
-        settling.push(this.#settleSafely(entry, outcome));
+        round.taken.delete(entry);
+        const settled = this.#settleSafely(entry, outcome);
+        if (settled === undefined) return;
+        settling.add(settled);
+        if (settling.full) round.left = 0;
       }, this.#stop.signal);
     } catch (error) {
       failure = error;
     }
     await this.#settled(settling);
-    // What is to be tried again is due at its time, not when this session is over.
-    this.#setTimer(this.#now());
-    return { undone: [...left], failure };
+    return { undone: [...round.taken], failure };
   }
 
-  /** Waits for what is being settled; a file that another program holds is waited for beside the others' work. */
-  async #settled(settling: readonly Promise<void>[]): Promise<void> {
-    const all = Promise.all(settling).then(() => {
-      this.#running.delete(all);
-    });
+  /** A stop waits for what a lane does not. */
+  async #settled(settling: Settling): Promise<void> {
+    const all = settling.done().finally(() => this.#running.delete(all));
     this.#running.add(all);
-    const enough = Promise.withResolvers<void>();
-    const cancel = this.#setting.clock.after(SETTLING_MS, enough.resolve);
-    await Promise.race([all, enough.promise]);
-    cancel();
-  }
-
-  /** Waits for work with the session open. False when none came in time. */
-  async #park(lane: Lane): Promise<boolean> {
-    const woken = Promise.withResolvers<boolean>();
-    lane.wake = () => {
-      lane.wake = undefined;
-      woken.resolve(true);
-    };
-    const cancel = this.#setting.clock.after(
-      this.#destination.idleMs,
-      () => woken.resolve(false),
-    );
-    const work = await woken.promise;
-    cancel();
-    lane.wake = undefined;
-    return work;
+    await settling.wait(this.#setting.clock);
   }
 
   /** What cannot be settled, because the disk does not do its part, is tried again later. */
-  async #settleSafely(entry: Entry, outcome: Outcome): Promise<void> {
-    try {
-      await this.#settle(entry, outcome);
-    } catch (error) {
-      log.error("Cannot put an instance where it belongs; it stays in the queue", {
-        destination: this.name,
-        entry: entry.base,
-        error,
-      });
-      this.#line.delay(entry, this.#now() + this.#setting.backOff.mostMs);
+  #settleSafely(entry: Entry, outcome: Outcome): Promise<void> | undefined {
+    if (outcome.kind !== "delivered") {
+      return this.#settle(entry, outcome)
+        .catch((error) => this.#unsettled(entry, error))
+        // What is to be tried again is due at its time, not when this session is over.
+        .finally(() => this.#setTimer(this.#now()));
     }
+    // A promise for each of the many would be waste: there is nothing to wait for.
+    try {
+      this.#deliveredOne(entry, outcome, outcome.warning);
+    } catch (error) {
+      this.#unsettled(entry, error);
+    }
+    return undefined;
   }
 
-  async #settle(entry: Entry, outcome: Outcome): Promise<void> {
+  #unsettled(entry: Entry, error: unknown): void {
+    log.error("Cannot put an instance where it belongs; it stays in the queue", {
+      destination: this.name,
+      entry: entry.base,
+      error,
+    });
+    this.#line.delay(entry, this.#now() + this.#setting.backOff.mostMs);
+    this.#setTimer(this.#now());
+  }
+
+  async #settle(
+    entry: Entry,
+    outcome: Exclude<Outcome, { readonly kind: "delivered" }>,
+  ): Promise<void> {
     const { spool } = this.#setting;
     switch (outcome.kind) {
-      case "delivered":
-        this.#deliveredOne(entry, outcome, outcome.warning);
-        return;
       case "duplicate":
         if (this.#mayHaveArrived.has(entry)) {
           const answer = `${outcome.answer}, so an earlier attempt arrived`;

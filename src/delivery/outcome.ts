@@ -65,11 +65,12 @@ export interface Session {
   /** False once nothing more can go this way. */
   readonly usable: boolean;
   /**
-   * Attempts instances one after another, in order, and stops early when the signal is aborted or the way is lost.
+   * Attempts instances, in order, and stops early when the signal is aborted or the way is lost.
    *
+   * @param batch to be taken from one by one, each when it can be attempted: what is not taken others may attempt
    * @throws {DestinationError} where the destination fails as a whole
    */
-  deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void>;
+  deliver(batch: Iterable<Entry>, report: Report, signal: AbortSignal): Promise<void>;
   /** Ends it in order. Never throws. */
   close(): Promise<void>;
   /** Ends it at once, in the middle of whatever it does. Never throws. */
@@ -87,7 +88,7 @@ export interface Destination {
   readonly waitsForStudy: boolean;
   /** Sessions at a time. */
   readonly sessions: number;
-  /** Instances handed over at a time. */
+  /** Instances offered to a session at a time, at most. */
   readonly batch: number;
   /** How long an idle session is kept, in ms. */
   readonly idleMs: number;

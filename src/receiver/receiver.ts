@@ -11,8 +11,9 @@ import { isStorageClass, transferSyntaxName, VERIFICATION } from "../dicom/uid.t
 import { serve } from "../dimse/scp.ts";
 import { getLog } from "../log.ts";
 import type { Spool } from "../spool/spool.ts";
-import { Association, type AssociationOptions } from "../ul/association.ts";
+import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
+import type { AssociationOptions } from "../ul/association_options.ts";
 import type { AssociateRequest } from "../ul/pdu.ts";
 import { Transport } from "../ul/transport.ts";
 import { hostFilter, refuse } from "./admission.ts";

@@ -9,6 +9,7 @@
 
 import { APPLICATION_CONTEXT } from "../dicom/uid.ts";
 import { AssociationError } from "./association_error.ts";
+import type { AssociationOptions } from "./association_options.ts";
 import { awaitPeerClose } from "./awaiting_close.ts";
 import {
   type AcceptedContext,
@@ -34,23 +35,7 @@ import { encodeControlPdu, fragmentLength } from "./pdu_encode.ts";
 import { type Closed, type DataPiece, PduReader } from "./pdu_reader.ts";
 import { type Event, eventOf, type State, step } from "./state.ts";
 import { type Transport, TransportError } from "./transport.ts";
-import { nameOf, ourUserInformation } from "./user_information.ts";
-
-/** Times in ms, lengths in bytes. */
-export interface AssociationOptions {
-  /** The longest P-DATA-TF variable field taken; 0 for no limit. */
-  readonly maxPduLength: number;
-  /** ARTIM (PS3.8 §9.1.5), and the wait for the answer to a request. */
-  readonly associationMs: number;
-  /** How long an association may be idle between messages. */
-  readonly idleMs: number;
-  /** How long a message may stand still midway, or hardly come on (`SLOWEST_RATE`). */
-  readonly readMs: number;
-  /** How long the peer may take none of what is sent. */
-  readonly writeStallMs: number;
-  /** How long to wait for the answer to a release. */
-  readonly releaseMs: number;
-}
+import { agreedOperations, nameOf, ourUserInformation } from "./user_information.ts";
 
 /** The peer asks to release; answer with `respondRelease`. */
 export interface ReleaseIndication {
@@ -86,6 +71,8 @@ export class Association {
   calledAeTitle = "";
   /** Name and version the peer gives itself, for the log. */
   peerImplementation = "";
+  /** Operations that may be outstanding at a time (PS3.7 §D.3.3.3). */
+  operations = 1;
 
   private constructor(
     transport: Transport,
@@ -218,7 +205,7 @@ export class Association {
         callingAeTitle,
         applicationContext: APPLICATION_CONTEXT,
         contexts,
-        userInformation: ourUserInformation(options.maxPduLength),
+        userInformation: ourUserInformation(options.maxPduLength, options.operations),
       }),
     );
     association.#reader.expectWhole(options.associationMs, "no answer to the association request");
@@ -227,6 +214,7 @@ export class Association {
     association.#answers = pdu.contexts;
     association.#accepted = acceptedContexts(contexts, pdu.contexts);
     association.peerImplementation = nameOf(pdu.userInformation);
+    association.operations = agreedOperations(options.operations ?? 1, pdu.userInformation);
     association.#setPeerMaximum(pdu.userInformation.maxPduLength);
     association.#reader.expectBegin(options.idleMs, "association idle");
     return association;
@@ -257,12 +245,14 @@ export class Association {
   }
 
   /**
-   * Sends whole P-DATA-TF PDUs (DT-1). The bytes may be used again when the promise is resolved.
+   * Sends whole P-DATA-TF PDUs (DT-1). The bytes may be used again when the promise is resolved. One send at a time; `next`
+   * may wait meanwhile.
    *
+   * @param graceMs how much longer than usual the peer may take none of it: it may be busy with what it has
    * @throws {AssociationError}
    */
-  send(pdus: Uint8Array): Promise<void> {
-    return this.#apply("data-primitive", pdus);
+  send(pdus: Uint8Array, graceMs = 0): Promise<void> {
+    return this.#apply("data-primitive", pdus, graceMs);
   }
 
   /** Answers the peer's release (AR-4) and waits for it to close the connection. */
@@ -314,6 +304,11 @@ export class Association {
   /** Aborts for a breach of protocol by the peer (AA-8), and returns the error to throw. */
   async protocolError(message: string, reason: number): Promise<AssociationError> {
     const error = this.#end(new AssociationError("protocol", `${this.peer}: ${message}`));
+    // As in `abort`: nothing can be said inside a write.
+    if (this.#transport.writing) {
+      this.#close();
+      return error;
+    }
     try {
       await this.#apply(
         "invalid-pdu",
@@ -379,7 +374,7 @@ export class Association {
   }
 
   /** Goes through one cell of the table and does what its action says. `bytes` is the PDU of an action that sends one. */
-  async #apply(event: Event, bytes?: Uint8Array): Promise<void> {
+  async #apply(event: Event, bytes?: Uint8Array, graceMs = 0): Promise<void> {
     if (this.#error !== undefined && this.#state === 1) throw this.#error;
     const transition = step(this.#state, event, this.#role);
     if (transition === undefined) throw this.#error ?? defect(this.#state, event);
@@ -388,7 +383,7 @@ export class Association {
       try {
         // Nothing hangs on an A-ABORT: where the peer takes nothing, the closed connection says the same.
         const aborts = transition.action === "AA-1" || transition.action === "AA-8";
-        const stallMs = aborts ? LINGER_AFTER_ERROR_MS : this.#options.writeStallMs;
+        const stallMs = aborts ? LINGER_AFTER_ERROR_MS : this.#options.writeStallMs + graceMs;
         await this.#transport.write(bytes, stallMs);
       } catch (error) {
         throw this.#transportFailed(error);

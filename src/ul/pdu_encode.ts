@@ -57,6 +57,48 @@ export function putDataHeader(
   into[offset + 11] = (command ? 1 : 0) | (last ? 2 : 0);
 }
 
+/**
+ * Bytes of a data set that fit as P-DATA-TFs of one PDV each: whole fragments, and the last one where it is the end.
+ *
+ * @param room bytes free for PDUs
+ * @param left bytes of the data set
+ * @param fragment bytes of each fragment but the last
+ */
+export function dataThatFits(room: number, left: number, fragment: number): number {
+  if (left + Math.ceil(left / fragment) * DATA_HEADER_LENGTH <= room) return left;
+  return Math.floor(room / (DATA_HEADER_LENGTH + fragment)) * fragment;
+}
+
+/**
+ * Makes P-DATA-TFs of a piece of a data set that lies in one stretch, by moving its fragments apart.
+ *
+ * @param offset where the first PDU begins; the piece lies 12 bytes behind
+ * @param length bytes of the piece
+ * @param fragment bytes of each fragment but the last
+ * @param last whether the data set ends with the piece
+ * @returns where the last PDU ends; so many bytes have to be free
+ */
+export function spreadData(
+  into: Uint8Array,
+  offset: number,
+  contextId: number,
+  length: number,
+  fragment: number,
+  last: boolean,
+): number {
+  const pdus = Math.ceil(length / fragment);
+  // From the last one on, each into the room that those behind it have left.
+  for (let n = pdus - 1; n >= 0; n--) {
+    const size = Math.min(fragment, length - n * fragment);
+    const from = offset + DATA_HEADER_LENGTH + n * fragment;
+    const to = from + n * DATA_HEADER_LENGTH;
+    if (n > 0) into.copyWithin(to, from, from + size);
+    const ends = last && n === pdus - 1;
+    putDataHeader(into, to - DATA_HEADER_LENGTH, contextId, size, false, ends);
+  }
+  return offset + length + pdus * DATA_HEADER_LENGTH;
+}
+
 /** Bytes that stand before each fragment of a P-DATA-TF with one PDV. */
 export const DATA_HEADER_LENGTH = PDU_HEADER_LENGTH + PDV_HEADER_LENGTH;
 

@@ -62,7 +62,8 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
   // With the archive, destinations are slower than the modalities, so that there is a backlog whenever the process dies.
   const [firstMs, secondMs] = options.archive ? [10, 25] : [0, 2];
   await using first = new Sink({ answer: () => pass(firstMs).then(() => 0) });
-  await using second = new Sink({ answer: () => pass(secondMs).then(() => 0) });
+  // And one of them lets several instances be outstanding.
+  await using second = new Sink({ answer: () => pass(secondMs).then(() => 0), operations: 16 });
   const spool = `${folder}/spool`;
   const archive = `${folder}/storage`;
   const oracle = new Oracle({

@@ -14,6 +14,8 @@ export interface LostResponseOptions {
   readonly folder: string;
   readonly deaths: number;
   readonly seed: number;
+  /** Instances that the destination lets be outstanding on an association. */
+  readonly operations?: number;
   readonly progress?: (line: string) => void;
 }
 
@@ -37,6 +39,7 @@ export async function lostResponseCampaign(
   let died = 0;
   let untilNext = between(random, 0, 4);
   await using sink = new Sink({
+    operations: options.operations ?? 1,
     diesAfter: () => {
       if (died === deaths || untilNext-- > 0) return false;
       untilNext = between(random, 0, 4);

@@ -18,6 +18,17 @@ Deno.test("what a destination stores and does not answer 30 times arrives whole,
   assert.ok(figures.duplicates >= 30, JSON.stringify(figures));
 });
 
+Deno.test("what a destination stores and does not answer arrives whole with 16 outstanding, too, and not more often than that explains", async () => {
+  // After a death they go one at a time for a while: so a forwarder anew for each few deaths.
+  for (let seed = 1; seed <= 8; seed++) {
+    await using scratch = await Scratch.make();
+    const options = { folder: scratch.path, deaths: 3, seed, operations: 16 };
+    const figures = await lostResponseCampaign(options);
+    assert.equal(figures.deaths, 3);
+    assert.ok(figures.duplicates >= 3, JSON.stringify(figures));
+  }
+});
+
 Deno.test("an instance that its destination dies of every time is kept in failed/ with the reason while the others pass", async () => {
   await using scratch = await Scratch.make();
   const mint = new Mint(1);

@@ -141,10 +141,10 @@ for (
     assert.ok(third.state === "down");
     assert.equal(third.attempts, 1);
     assert.equal(third.nextAt, NOW + 5_000);
-    const fourth = next(third);
+    const fourth = event(third, "why", NOW + 5_000, DEFAULT_BACK_OFF, 1);
     assert.ok(fourth.state === "down");
     assert.equal(fourth.attempts, 2);
-    assert.equal(fourth.nextAt, NOW + 10_000);
+    assert.equal(fourth.nextAt, NOW + 15_000);
     // A success in between begins the row anew.
     const between = next(next(onSuccess(second, 3, NOW)));
     assert.equal(between.state, "up");
@@ -155,3 +155,23 @@ Deno.test("an interruption leaves one session, an answer out of resources is an 
   assert.deepEqual(onInterrupted(up(4), "x", NOW, DEFAULT_BACK_OFF, 1), up(1, 1));
   assert.deepEqual(onExhausted(up(4, 2), "x", NOW, DEFAULT_BACK_OFF, 1), up(4, 0, 1));
 });
+
+for (
+  const [name, event] of [
+    ["attempts without an answer", onInterrupted],
+    ["answers out of resources", onExhausted],
+  ] as const
+) {
+  Deno.test(`${name} that were under way when the destination went down make it no longer down; a later one does`, () => {
+    let health: Health = up(4);
+    const fail = (now: number) => health = event(health, "why", now, DEFAULT_BACK_OFF, 1);
+    for (let n = 0; n < 16; n++) fail(NOW);
+    assert.ok(health.state === "down");
+    assert.deepEqual([health.attempts, health.nextAt], [1, NOW + 5_000]);
+    fail(NOW + 5_000);
+    assert.deepEqual([health.attempts, health.nextAt], [2, NOW + 15_000]);
+    // The clock is set back by a day: what is tried then counts, or the next attempt would be a day away.
+    fail(NOW - 86_400_000);
+    assert.deepEqual([health.attempts, health.nextAt], [3, NOW - 86_400_000 + 20_000]);
+  });
+}

@@ -107,6 +107,29 @@ Deno.test("a destination that is back is met with one session, and one more for 
     assert.equal(pacs.mostOpen, 4);
   }));
 
+Deno.test("an instance that is slow to be answered holds up itself and no other, while there is another session", () =>
+  inHouse(async (house) => {
+    const pacs = house.destination();
+    pacs.sessions = 2;
+    pacs.batch = 16;
+    const slow = Promise.withResolvers<Outcome>();
+    const all = entries(30);
+    pacs.answer = async ({ base }) => {
+      if (base === all[5]!.base) return await slow.promise;
+      await new Promise<void>((resolve) => house.clock.after(200, resolve));
+      return DELIVERED;
+    };
+    const group = house.group(pacs);
+    group.add(all);
+    await house.clock.advance(8_000);
+    assert.equal(group.snapshot().waiting, 1, "all but the slow one are delivered");
+    slow.resolve(DELIVERED);
+    await house.clock.advance(1_000);
+    assert.equal(group.snapshot().waiting, 0);
+    assert.equal(new Set(pacs.delivered).size, 30);
+    assert.equal(pacs.attempted.length, 30, "none twice");
+  }));
+
 Deno.test("many instances at once, after a time of quiet, are carried by as many sessions as are allowed", () =>
   inHouse(async (house) => {
     const pacs = house.destination();

@@ -60,7 +60,7 @@ class ScriptedSession implements Session {
     this.#destination = destination;
   }
 
-  async deliver(batch: readonly Entry[], report: Report, signal: AbortSignal): Promise<void> {
+  async deliver(batch: Iterable<Entry>, report: Report, signal: AbortSignal): Promise<void> {
     for (const entry of batch) {
       if (signal.aborted || !this.usable) return;
       this.#destination.attempted.push(entry.base);

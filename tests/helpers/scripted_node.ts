@@ -13,6 +13,7 @@ import {
   type AssociateRequest,
   PduType,
   type ProposedContext,
+  type UserInformation,
 } from "../../src/ul/pdu.ts";
 import { decodeControlPdu } from "../../src/ul/pdu_decode.ts";
 import type { Taken } from "./conserved.ts";
@@ -66,10 +67,21 @@ export class NodeAssociation {
   async accept(
     answer: (contexts: readonly ProposedContext[]) => AnsweredContext[] = acceptAll,
     maxPduLength = 131_072,
+    more: Partial<UserInformation> = {},
   ): Promise<AssociateRequest> {
     const request = await this.request();
-    await this.peer.send(associateAccept(answer(request.contexts), maxPduLength));
+    await this.peer.send(associateAccept(answer(request.contexts), maxPduLength, more));
     return request;
+  }
+
+  /** Accepts a request that was read before. */
+  acceptRequest(request: AssociateRequest): Promise<void> {
+    return this.peer.send(associateAccept(acceptAll(request.contexts), 131_072));
+  }
+
+  /** The instance counts as stored, though no answer says so. */
+  took(store: Store): void {
+    this.#node.taken.push(store);
   }
 
   /** The next instance, or undefined after a release in order. */

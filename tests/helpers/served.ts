@@ -4,8 +4,9 @@
  */
 
 import assert from "node:assert/strict";
-import { Association, type AssociationOptions } from "../../src/ul/association.ts";
+import { Association } from "../../src/ul/association.ts";
 import type { AssociationError } from "../../src/ul/association_error.ts";
+import type { AssociationOptions } from "../../src/ul/association_options.ts";
 import { type AssociateRequest, PduType, type ProposedContext } from "../../src/ul/pdu.ts";
 import { connectTcp, Transport } from "../../src/ul/transport.ts";
 import { hex } from "./hex.ts";

@@ -9,6 +9,7 @@ import { serve, type StoreRequest } from "../../src/dimse/scp.ts";
 import { Association } from "../../src/ul/association.ts";
 import { AssociationError } from "../../src/ul/association_error.ts";
 import { Transport } from "../../src/ul/transport.ts";
+import { granting } from "./granting.ts";
 import { OPTIONS } from "./served.ts";
 import { within } from "./until.ts";
 
@@ -32,6 +33,8 @@ export interface SinkOptions {
   readonly port?: number;
   /** Answers instead of Success; may wait. */
   readonly answer?: (request: StoreRequest) => number | Promise<number>;
+  /** Operations that it lets the requestor have outstanding (PS3.7 §D.3.3.3), 0 for no limit; absent, it grants none. */
+  readonly operations?: number;
   /** True where the sink is to die when it has stored this and before it answers: all its connections are cut. */
   readonly diesAfter?: (request: StoreRequest) => boolean;
   /** Told of a death: what was stored, and the last that was stored on each other connection, whose answer may be lost. */
@@ -119,7 +122,12 @@ export class Sink implements AsyncDisposable {
 
   async #serve(connection: Deno.TcpConn): Promise<void> {
     connection.setNoDelay(true);
-    const transport = new Transport(connection, "127.0.0.1", this.port);
+    const { operations } = this.#options;
+    const transport = new Transport(
+      operations === undefined ? connection : granting(connection, operations),
+      "127.0.0.1",
+      this.port,
+    );
     this.#transports.set(transport, "");
     let accepted = false;
     try {

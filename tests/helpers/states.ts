@@ -3,7 +3,8 @@
  */
 
 import assert from "node:assert/strict";
-import { Association, type AssociationOptions } from "../../src/ul/association.ts";
+import { Association } from "../../src/ul/association.ts";
+import type { AssociationOptions } from "../../src/ul/association_options.ts";
 import { type AssociateRequest, PduType } from "../../src/ul/pdu.ts";
 import { acceptAssociation, associateRequest, RELEASE_RP, RELEASE_RQ } from "./pdus.ts";
 import type { Peer } from "./peer.ts";

@@ -6,7 +6,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { concat } from "../../src/dicom/bytes.ts";
 import { PduType } from "../../src/ul/pdu.ts";
-import { encodeCommandPdus, fragmentLength, putDataHeader } from "../../src/ul/pdu_encode.ts";
+import {
+  dataThatFits,
+  encodeCommandPdus,
+  fragmentLength,
+  putDataHeader,
+  spreadData,
+} from "../../src/ul/pdu_encode.ts";
 import { bytes, hex } from "../helpers/hex.ts";
 
 Deno.test("a P-DATA-TF header is laid out as PS3.8 Table 9-22, 9-23 and Annex E.2 say", () => {
@@ -57,6 +63,53 @@ Deno.test("a command set is cut into PDUs of the fragment length, the last one f
         }
         assert.equal(hex(concat(found)), hex(command));
         assert.equal(found.length, Math.ceil(command.length / fragment));
+      },
+    ),
+  );
+});
+
+Deno.test("a piece of a data set in one stretch becomes PDUs of its fragments, in place, and touches nothing beside them", () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      fc.integer({ min: 1, max: 40 }).map((half) => half * 2),
+      fc.integer({ min: 0, max: 5 }),
+      fc.boolean(),
+      (data, fragment, offset, last) => {
+        const pdus = Math.ceil(data.length / fragment);
+        const into = new Uint8Array(offset + data.length + pdus * 12 + 3).fill(0xee);
+        into.set(data, offset + 12);
+        const end = spreadData(into, offset, 7, data.length, fragment, last);
+        assert.equal(end, into.length - 3);
+        assert.ok(into.subarray(0, offset).every((byte) => byte === 0xee), "before it");
+        assert.ok(into.subarray(end).every((byte) => byte === 0xee), "behind it");
+        const wanted: Uint8Array[] = [];
+        for (let at = 0; at < data.length; at += fragment) {
+          const piece = data.subarray(at, at + fragment);
+          const header = new Uint8Array(12);
+          const ends = last && at + fragment >= data.length;
+          putDataHeader(header, 0, 7, piece.length, false, ends);
+          wanted.push(header, piece);
+        }
+        assert.equal(hex(into.subarray(offset, end)), hex(concat(wanted)));
+      },
+    ),
+  );
+});
+
+Deno.test("what fits is whole fragments, or all that is left, and no byte more would fit", () => {
+  fc.assert(
+    fc.property(
+      fc.nat(2000),
+      fc.integer({ min: 1, max: 2000 }),
+      fc.integer({ min: 1, max: 100 }).map((half) => half * 2),
+      (room, left, fragment) => {
+        const onWire = (length: number) => length + Math.ceil(length / fragment) * 12;
+        const fits = dataThatFits(room, left, fragment);
+        assert.ok(onWire(fits) <= room && fits <= left);
+        if (fits === left) return;
+        assert.equal(fits % fragment, 0);
+        assert.ok(onWire(Math.min(left, fits + fragment)) > room);
       },
     ),
   );
