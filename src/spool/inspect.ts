@@ -12,7 +12,7 @@ import { formatBase, formatName, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isHeld } from "./held.ts";
-import { isSlotName, listQueue, queuedNames } from "./recovery.ts";
+import { isSlotName, listQueue } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
 
 /** One instance waiting for one destination, or given up for it. */
@@ -79,7 +79,7 @@ export function* whereabouts(files: FileSystem, directory: string): Generator<Wh
       yield { id: parsed!.base, destination: routed(destination), state: "queued" };
     }
   }
-  for (const { base: id, waiting } of queuedNames(files, paths.queue, () => {})) {
+  for (const { base: id, waiting } of listQueue(files, paths.queue, () => {})) {
     for (const { destination } of waiting) {
       yield { id, destination: routed(destination), state: "queued" };
     }

@@ -40,7 +40,7 @@ import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
-import { examineSlot, highestAside, isSlotName, listQueue } from "./recovery.ts";
+import { examineSlot, highestAside, inOrderReceived, isSlotName, listQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError, unusable } from "./version.ts";
@@ -145,7 +145,8 @@ export class Spool implements IncomingOwner {
     const entries: Entry[] = [];
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);
-    for (const entry of listQueue(this.#files, this.#paths.queue, strange)) {
+    const { lists } = this.#queueFiles;
+    for (const entry of listQueue(this.#files, this.#paths.queue, strange, lists)) {
       this.#saw(sequenceOf(entry.base));
       entries.push(entry);
     }
@@ -161,13 +162,13 @@ export class Spool implements IncomingOwner {
     await patiently(() => this.#readSlots(routeStored, entries), this.#after).catch((error) =>
       this.#options.report(`Cannot read all of ${this.#paths.incoming} yet`, error)
     );
-    entries.sort((a, b) => a.receivedMs - b.receivedMs || (a.base < b.base ? -1 : 1));
+    const inOrder = inOrderReceived(entries);
     try {
       await this.#slots.fill();
     } catch (error) {
       this.#options.report("Cannot make files for what comes in; it will be tried again", error);
     }
-    return entries;
+    return inOrder;
   }
 
   /** Takes what the slots hold. Throws where some of them are held by another program; those stay in `#unread`. */
@@ -274,7 +275,7 @@ export class Spool implements IncomingOwner {
    * and by the next start.
    */
   enqueue(committed: Committed, destinations: readonly string[]): Entry {
-    const entry = asEntry(committed, destinations);
+    const entry = this.#asEntry(committed, destinations);
     this.#queueFiles.rename(entry);
     return entry;
   }
@@ -305,11 +306,7 @@ export class Spool implements IncomingOwner {
 
   /** One more refusal, remembered in the name. */
   countTry(entry: Entry, destination: string): number {
-    const waiting = entry.waiting.find((one) => one.destination === destination);
-    if (waiting === undefined) return 0;
-    waiting.tries++;
-    if (!this.#queueFiles.rename(entry)) this.#queueFiles.findAgain(entry);
-    return waiting.tries;
+    return this.#queueFiles.countTry(entry, destination);
   }
 
   /**
@@ -411,7 +408,7 @@ export class Spool implements IncomingOwner {
       report: this.#options.report,
       open: (path, base) => this.#openOrSetAside(path, base),
       enqueue: (committed, destinations) => {
-        const entry = asEntry(committed, destinations);
+        const entry = this.#asEntry(committed, destinations);
         this.#queueFiles.renameOnce(entry);
         return entry;
       },
@@ -481,14 +478,9 @@ export class Spool implements IncomingOwner {
       throw unusable(this.#options.directory, error);
     }
   }
-}
 
-function asEntry(committed: Committed, destinations: readonly string[]): Entry {
-  const { base, receivedMs, path } = committed;
-  return new Entry(
-    base,
-    receivedMs,
-    destinations.map((destination) => ({ destination, tries: 0 })),
-    path,
-  );
+  #asEntry({ base, path }: Committed, destinations: readonly string[]): Entry {
+    const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
+    return new Entry(base, this.#queueFiles.lists.share(waiting).waiting, path);
+  }
 }
