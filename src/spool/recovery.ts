@@ -10,7 +10,14 @@ import { crc32 } from "node:zlib";
 import { join } from "node:path";
 import { beginsRecord, type CommitRecord, readCommitRecord } from "./commit_record.ts";
 import { Entry } from "./entry.ts";
-import { baseLength, type EntryIdentity, isBase, parseName, sequenceOf } from "./entry_name.ts";
+import {
+  baseLength,
+  type EntryIdentity,
+  isBase,
+  parseName,
+  receivedMsOf,
+  sequenceOf,
+} from "./entry_name.ts";
 import { listFailed } from "./failed.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 import type { spoolPaths } from "./paths.ts";
@@ -30,30 +37,60 @@ export function* listQueue(
   files: FileSystem,
   queueDirectory: string,
   strange: (path: string) => void,
-  lists = new WaitingLists(),
 ): Generator<Entry> {
+  const lists = new WaitingLists();
   for (const bucket of bucketNames()) {
     const folder = join(queueDirectory, bucket);
     for (const name of files.list(folder)) {
-      const base = name.slice(0, baseLength(name));
-      const list = isBase(base) ? lists.read(name.slice(base.length)) : undefined;
-      if (list === undefined || list.waiting.length === 0) {
-        strange(join(folder, name));
-        continue;
-      }
-      yield new Entry(base, list.waiting, folder, list.ending);
+      const entry = entryOf(folder, name, lists);
+      if (entry === undefined) strange(join(folder, name));
+      else yield entry;
     }
   }
+}
+
+/** The same for a start, when nothing moves in it: no folder's names are all in memory at once. */
+export async function readQueue(
+  files: FileSystem,
+  queueDirectory: string,
+  strange: (path: string) => void,
+  lists: WaitingLists,
+): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const bucket of bucketNames()) {
+    const folder = join(queueDirectory, bucket);
+    await files.listLater(folder, (name) => {
+      const entry = entryOf(folder, name, lists);
+      if (entry === undefined) strange(join(folder, name));
+      else entries.push(entry);
+    });
+  }
+  return entries;
+}
+
+/** The entry whose file it is; undefined where the name is not one of the queue's. */
+function entryOf(folder: string, name: string, lists: WaitingLists): Entry | undefined {
+  const base = name.slice(0, baseLength(name));
+  const list = isBase(base) ? lists.read(name.slice(base.length)) : undefined;
+  if (list === undefined || list.waiting.length === 0) return undefined;
+  return new Entry(base, list.waiting, folder, list.ending);
 }
 
 /** Entries in the order in which they were received. */
 export function inOrderReceived(entries: readonly Entry[]): Entry[] {
   // Read from the names once each: a sort of a million compares twenty million times.
-  const received = Float64Array.from(entries, (entry) => entry.receivedMs);
-  const sequence = Float64Array.from(entries, (entry) => sequenceOf(entry.base));
-  const order = Uint32Array.from(entries, (_, n) => n)
-    .sort((a, b) => received[a]! - received[b]! || sequence[a]! - sequence[b]!);
-  return Array.from(order, (n) => entries[n]!);
+  const received = new Float64Array(entries.length);
+  const sequence = new Float64Array(entries.length);
+  const order = new Uint32Array(entries.length);
+  for (const [n, { base }] of entries.entries()) {
+    received[n] = receivedMsOf(base);
+    sequence[n] = sequenceOf(base);
+    order[n] = n;
+  }
+  order.sort((a, b) => received[a]! - received[b]! || sequence[a]! - sequence[b]!);
+  const sorted = new Array<Entry>(entries.length);
+  for (let n = 0; n < sorted.length; n++) sorted[n] = entries[order[n]!]!;
+  return sorted;
 }
 
 /** The highest sequence in use by what lies beside the queue; 0 where nothing does. */

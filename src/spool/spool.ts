@@ -40,7 +40,7 @@ import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
-import { examineSlot, highestAside, inOrderReceived, isSlotName, listQueue } from "./recovery.ts";
+import { examineSlot, highestAside, inOrderReceived, isSlotName, readQueue } from "./recovery.ts";
 import { Slots } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, SpoolError, unusable } from "./version.ts";
@@ -142,14 +142,11 @@ export class Spool implements IncomingOwner {
     for (const path of orphanedReasons(this.#files, this.#paths.failed)) {
       this.#queueFiles.remove(path);
     }
-    const entries: Entry[] = [];
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);
     const { lists } = this.#queueFiles;
-    for (const entry of listQueue(this.#files, this.#paths.queue, strange, lists)) {
-      this.#saw(sequenceOf(entry.base));
-      entries.push(entry);
-    }
+    const entries = await readQueue(this.#files, this.#paths.queue, strange, lists);
+    for (const entry of entries) this.#saw(sequenceOf(entry.base));
     for (const name of [...this.#files.list(this.#paths.incoming)]) {
       const path = join(this.#paths.incoming, name);
       if (!isSlotName(name)) {
