@@ -105,6 +105,26 @@ export function parseName(
   };
 }
 
+/** Destinations in a name that may be told by trying. */
+const MOST_TRIED = 4;
+
+/**
+ * The names that a file may have when some of the destinations were taken out of its name, by itself first.
+ *
+ * @returns undefined where it is not one of the queue's, or these would be too many to try
+ */
+export function namesLeft(name: string): string[] | undefined {
+  const parsed = parseName(name);
+  if (parsed === undefined || parsed.waiting.length > MOST_TRIED) return undefined;
+  const { base, waiting } = parsed;
+  const names: string[] = [];
+  // Each number is a set of destinations, a bit for each that is left; the whole set first, the empty one never.
+  for (let left = (1 << waiting.length) - 1; left > 0; left--) {
+    names.push(formatName(base, waiting.filter((_, n) => (left >> n) & 1)));
+  }
+  return names;
+}
+
 /** The folder of the queue that a study's entries are in: the first byte of its hash, two hexadecimal digits. */
 export function bucketOf(studyHash: number): string {
   return hex8(studyHash).slice(0, 2);

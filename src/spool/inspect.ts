@@ -8,7 +8,7 @@
 import { basename, join } from "node:path";
 import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
 import { readCommitRecord } from "./commit_record.ts";
-import { formatBase, formatName, parseName } from "./entry_name.ts";
+import { formatBase, formatName, namesLeft, parseName } from "./entry_name.ts";
 import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isHeld } from "./held.ts";
@@ -150,10 +150,11 @@ export function removeItem(files: FileSystem, item: QueueItem): void {
   }
   const slash = Math.max(item.path.lastIndexOf("/"), item.path.lastIndexOf("\\"));
   const bucket = item.path.slice(0, slash);
-  // Another item of the same file may have been removed since the listing: look again.
-  for (const name of files.list(bucket)) {
+  // Another item of the same file may have been removed since the listing: look again, in all of the bucket only where
+  // there is no telling what it is called then. There may be a million names in it, and as many items to remove.
+  for (const name of namesLeft(item.path.slice(slash + 1)) ?? files.list(bucket)) {
     const parsed = parseName(name);
-    if (parsed?.base !== item.id) continue;
+    if (parsed?.base !== item.id || !files.exists(join(bucket, name))) continue;
     const left = parsed.waiting.filter((one) => one.destination !== item.destination);
     if (left.length === parsed.waiting.length) continue;
     if (left.length === 0) files.remove(join(bucket, name));

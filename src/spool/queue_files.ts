@@ -6,10 +6,10 @@
  * done again for it; the next start knows from the ledger what was delivered.
  */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Entry } from "./entry.ts";
-import { bucketIn, formatName, parseName, type Waiting } from "./entry_name.ts";
+import { bucketIn, formatName, namesLeft, parseName, type Waiting } from "./entry_name.ts";
 import { type FileSystem, renameAway } from "./file_system.ts";
 import { isHeld } from "./held.ts";
 import { TryAgain } from "./try_again.ts";
@@ -147,8 +147,7 @@ export class QueueFiles {
    */
   findAgain(entry: Entry): boolean {
     const directory = this.#bucket(entry);
-    for (const name of this.#files.list(directory)) {
-      if (!name.startsWith(entry.base)) continue;
+    for (const name of this.#namesFor(entry, directory)) {
       const parsed = parseName(name);
       if (parsed?.base !== entry.base) continue;
       // The same instance may be there a second time, for a destination it was put back for.
@@ -160,6 +159,15 @@ export class QueueFiles {
     entry.queued = false;
     entry.waiting = [];
     return false;
+  }
+
+  /** Names under which an entry's file may be there. A bucket is listed only where they cannot be told. */
+  #namesFor(entry: Entry, directory: string): Iterable<string> {
+    const names = namesLeft(basename(entry.path));
+    if (names === undefined) {
+      return [...this.#files.list(directory)].filter((name) => name.startsWith(entry.base));
+    }
+    return names.filter((name) => this.#files.exists(join(directory, name)));
   }
 
   /** Removes a file without blocking; `settled` waits for it. */
