@@ -3,16 +3,17 @@
  * PACS that counts and keeps nothing. Neither holds an instance.
  */
 
-import { VERIFICATION } from "../../src/dicom/uid.ts";
-import { IMPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { describeStatus, SUCCESS } from "../../src/dicom/status.ts";
+import { IMPLICIT_VR_LE, VERIFICATION } from "../../src/dicom/uid.ts";
 import { serve } from "../../src/dimse/scp.ts";
 import { type OutgoingDataSet, ServiceUser } from "../../src/dimse/scu.ts";
 import { Association, type AssociationOptions } from "../../src/ul/association.ts";
 import { AssociationError } from "../../src/ul/association_error.ts";
 import { connectTcp, Transport } from "../../src/ul/transport.ts";
-import { AE_TITLE } from "../forwarder.ts";
 import { dataSetOf, type Generated, SOP_CLASS, TRANSFER_SYNTAX } from "./generated.ts";
+
+/** What the forwarder under test is called by. */
+export const AE_TITLE = "BENCH";
 
 /** Longer than any step of a measure, in ms. */
 const PATIENCE_MS = 600_000;
@@ -67,12 +68,17 @@ export class Modality {
     wantSuccess((await this.#user.echo(VERIFICATION_CONTEXT, VERIFICATION)).status);
   }
 
-  /** @throws where it is not answered with Success */
-  async store(instance: Generated, bytes: number): Promise<void> {
+  /**
+   * Sends an instance of so many bytes; how many they are to the byte.
+   *
+   * @throws where it is not answered with Success
+   */
+  async store(instance: Generated, bytes: number): Promise<number> {
     const dataSet: OutgoingDataSet = dataSetOf(instance, bytes);
     const { sopInstanceUid } = instance;
     const answer = await this.#user.store(STORE_CONTEXT, SOP_CLASS, sopInstanceUid, dataSet);
     wantSuccess(answer?.status);
+    return dataSet.length;
   }
 
   release(): Promise<void> {
@@ -94,8 +100,10 @@ export class CountingPacs {
   instances = 0;
   /** Of their data sets. */
   bytes = 0;
-  /** When the first was there, in ms since 1970. */
-  firstMs: number | undefined;
+  /** When the first byte of the first was there (performance.now()). */
+  began: number | undefined;
+  /** When all of the first was. */
+  first: number | undefined;
 
   constructor(port: number) {
     this.port = port;
@@ -152,10 +160,11 @@ export class CountingPacs {
       await serve(association, {
         store: async (_request, dataSet) => {
           for (let piece = await dataSet.read(); piece; piece = await dataSet.read()) {
+            this.began ??= performance.now();
             this.bytes += piece.length;
           }
           this.instances++;
-          this.firstMs ??= Date.now();
+          this.first ??= performance.now();
           return { status: SUCCESS, afterAnswer: () => this.#tell() };
         },
       });
@@ -170,5 +179,15 @@ export class CountingPacs {
 
   #tell(): void {
     for (const look of this.#watchers) look();
+  }
+}
+
+/** A port of 127.0.0.1 that nothing listens on. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  try {
+    return listener.addr.port;
+  } finally {
+    listener.close();
   }
 }
