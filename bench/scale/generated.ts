@@ -81,7 +81,8 @@ function* piecesOf(head: Uint8Array, bytes: number): Generator<Uint8Array | numb
   yield Uint8Array.of(0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x42, 0, 0, 0xff, 0xff, 0xff, 0xff);
   yield item(0xe000, 0);
   for (let left = Math.max(10, bytes - head.length - 28); left > 8;) {
-    const length = Math.min(FRAGMENT, (left - 7) & ~1);
+    // Rounded when it is small: a bitwise operator takes 32 bits of what is left.
+    const length = Math.min(FRAGMENT, left - 7) & ~1;
     yield item(0xe000, length);
     yield length;
     left -= 8 + length;
