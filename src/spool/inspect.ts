@@ -9,11 +9,13 @@ import { basename, join } from "node:path";
 import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
 import { readCommitRecord } from "./commit_record.ts";
 import { formatBase, formatName, namesLeft, parseName } from "./entry_name.ts";
-import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
+import type { Entry } from "./entry.ts";
+import { type FailedInstance, type FailureReason, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isHeld } from "./held.ts";
-import { isSlotName, listQueue } from "./recovery.ts";
+import { isSlotName, listQueue, visitQueue } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
+import { WaitingLists } from "./waiting_lists.ts";
 
 /** One instance waiting for one destination, or given up for it. */
 export interface QueueItem {
@@ -33,25 +35,54 @@ export interface QueueItem {
 export function* listItems(files: FileSystem, directory: string): Generator<QueueItem> {
   const paths = spoolPaths(directory);
   // Files that are not the spool's are the daemon's to report.
-  for (const entry of listQueue(files, paths.queue, () => {})) {
-    for (const { destination, tries } of entry.waiting) {
-      const { base: id, receivedMs, path } = entry;
-      yield { id, destination, state: "queued", receivedMs, tries, path };
-    }
-  }
+  for (const entry of listQueue(files, paths.queue, () => {})) yield* fromQueued(entry);
   for (const failed of listFailed(files, paths.failed)) yield fromFailed(failed);
 }
 
+/**
+ * The same without holding them: `take` gets each. A forwarder at work may move some meanwhile, so that they are left out
+ * or come twice.
+ */
+export async function visitItems(
+  files: FileSystem,
+  directory: string,
+  take: (item: QueueItem) => void,
+): Promise<void> {
+  const paths = spoolPaths(directory);
+  await visitQueue(files, paths.queue, new WaitingLists(), (entry) => {
+    for (const item of fromQueued(entry)) take(item);
+  }, () => {});
+  for (const failed of listFailed(files, paths.failed)) take(fromFailed(failed));
+}
+
+function fromQueued(entry: Entry): QueueItem[] {
+  const { base: id, receivedMs, path } = entry;
+  return entry.waiting.map(({ destination, tries }) => ({
+    id,
+    destination,
+    state: "queued",
+    receivedMs,
+    tries,
+    path,
+  }));
+}
+
+/** The reason is in a file of its own, which is opened for who asks for it: to count a hundred thousand needs none. */
 function fromFailed({ base, destination, identity, path, reason }: FailedInstance): QueueItem {
-  const why = reason();
+  let known: { readonly why: FailureReason | undefined } | undefined;
+  const why = () => (known ??= { why: reason() }).why;
   return {
     id: base,
     destination,
     state: "failed",
     receivedMs: identity.receivedMs,
-    tries: why?.tries ?? 0,
+    get tries() {
+      return why()?.tries ?? 0;
+    },
     path,
-    reason: why?.reason ?? "the reason was not written down",
+    get reason() {
+      return why()?.reason ?? "the reason was not written down";
+    },
   };
 }
 

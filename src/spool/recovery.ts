@@ -57,15 +57,26 @@ export async function readQueue(
   lists: WaitingLists,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
+  await visitQueue(files, queueDirectory, lists, (entry) => entries.push(entry), strange);
+  return entries;
+}
+
+/** The same, one entry after the other: of what moves meanwhile, one may be left out or come twice. */
+export async function visitQueue(
+  files: FileSystem,
+  queueDirectory: string,
+  lists: WaitingLists,
+  take: (entry: Entry) => void,
+  strange: (path: string) => void,
+): Promise<void> {
   for (const bucket of bucketNames()) {
     const folder = join(queueDirectory, bucket);
     await files.listLater(folder, (name) => {
       const entry = entryOf(folder, name, lists);
       if (entry === undefined) strange(join(folder, name));
-      else entries.push(entry);
+      else take(entry);
     });
   }
-  return entries;
 }
 
 /** The entry whose file it is; undefined where the name is not one of the queue's. */
