@@ -1,5 +1,6 @@
 /*
- * A plot with lines: what was measured against what, both axes logarithmic unless the figure says otherwise. Pure.
+ * A plot with lines: what was measured against what, both axes logarithmic unless the figure says otherwise or a
+ * value is not above 0. Pure.
  */
 
 import type { Axis, Figure } from "./figure.ts";
@@ -25,7 +26,7 @@ export function linePlot(figure: Figure): string {
   const xs = points.map(([x]) => x);
   const ys = points.map(([, y]) => y);
   const x = logarithmic(xs, LEFT, WIDTH - RIGHT);
-  const y = figure.linearY === true
+  const y = figure.linearY === true || ys.some((value) => value <= 0)
     ? linear(ys, HEIGHT - BOTTOM, TOP)
     : logarithmic(ys, HEIGHT - BOTTOM, TOP);
   const shapes = [text(LEFT, 22, figure.title, { size: 15, bold: true })];

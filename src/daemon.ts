@@ -290,7 +290,8 @@ class RunningDaemon implements Daemon {
   /** What waits for a destination that the configuration does not have is kept apart until it has. */
   async #setUnknownAside(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
-      for (const { destination, tries } of [...entry.waiting]) {
+      // Another list takes this one's place when a destination is set aside; what is gone through stays as it is.
+      for (const { destination, tries } of entry.waiting) {
         if (this.#names.includes(destination)) continue;
         const unrouted = destination === UNROUTED;
         const kind = unrouted ? "unrouted" : "not-configured";
@@ -326,8 +327,7 @@ class RunningDaemon implements Daemon {
       );
       if (proven.size === 0) return;
       for (const entry of entries) {
-        for (const { destination } of [...entry.waiting]) {
-          if (!proven.has(`${entry.base} ${destination}`)) continue;
+        for (const destination of proven.get(entry.base) ?? []) {
           this.#spool.delivered(entry, destination);
         }
       }

@@ -152,7 +152,7 @@ function build(finish: (code: number) => void): Command {
     .option("--json", "as JSON")
     .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
     .action(async (options: Common) => {
-      finish(statusCommand(await load(common(options)), options.json ?? false));
+      finish(await statusCommand(await load(common(options)), options.json ?? false));
     });
 
   withConfig(verb("prove", "show what was received of a study, and what each destination answered"))

@@ -7,7 +7,7 @@ import type { Config } from "../config/load.ts";
 import { escapeText } from "../log.ts";
 import { realFileSystem } from "../spool/file_system.ts";
 import { patiently } from "../spool/held.ts";
-import { listItems, type QueueItem, removeItem, retryItem } from "../spool/inspect.ts";
+import { listItems, type QueueItem, removeItem, retryItem, visitItems } from "../spool/inspect.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { spoolPaths } from "../spool/paths.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -22,14 +22,36 @@ export interface Selection {
   readonly state: "queued" | "failed" | undefined;
 }
 
-/** The items of a spool that a selection names, oldest first. */
-function selectItems(config: Config, selection: Selection): QueueItem[] {
+/** Items kept beyond the limit before those that are too young are let go. */
+const SLACK = 1000;
+
+/**
+ * The items of a spool that a selection names, oldest first.
+ *
+ * @param limit so many of them; `total` is how many there are
+ */
+async function selectItems(
+  config: Config,
+  selection: Selection,
+  limit = Infinity,
+): Promise<{ items: QueueItem[]; total: number }> {
   const ids = new Set(selection.ids);
-  return [...listItems(realFileSystem, config.spoolDir)].filter((item) =>
-    (ids.size === 0 || ids.has(item.id)) &&
-    (selection.destination === undefined || item.destination === selection.destination) &&
-    (selection.state === undefined || item.state === selection.state)
-  ).sort((a, b) => a.receivedMs - b.receivedMs);
+  let items: QueueItem[] = [];
+  let total = 0;
+  const keepOldest = () => {
+    items.sort((a, b) => a.receivedMs - b.receivedMs);
+    if (items.length > limit) items = items.slice(0, limit);
+  };
+  await visitItems(realFileSystem, config.spoolDir, (item) => {
+    if (ids.size > 0 && !ids.has(item.id)) return;
+    if (selection.destination !== undefined && item.destination !== selection.destination) return;
+    if (selection.state !== undefined && item.state !== selection.state) return;
+    total++;
+    items.push(item);
+    if (items.length > limit * 2 + SLACK) keepOldest();
+  });
+  keepOldest();
+  return { items, total };
 }
 
 const GONE: Readonly<Record<string, string>> = { gone: "delivered meanwhile" };
@@ -67,8 +89,7 @@ export async function listCommand(
   selection: Selection,
   options: { readonly json: boolean; readonly limit: number; readonly details: boolean },
 ): Promise<ExitCode> {
-  const items = selectItems(config, selection);
-  const shown = items.slice(0, options.limit);
+  const { items: shown, total } = await selectItems(config, selection, options.limit);
   const now = Date.now();
   if (options.json) {
     const rows = [];
@@ -79,7 +100,7 @@ export async function listCommand(
         ...(options.details ? await details(item) : {}),
       });
     }
-    printJson({ total: items.length, items: rows });
+    printJson({ total, items: rows });
     return ExitCode.Ok;
   }
   const rows = [["state", "destination", "age", "tries", "id", "reason"]];
@@ -99,10 +120,10 @@ export async function listCommand(
     rows.push(["", "", "", "", "", known.join("  ")]);
   }
   for (const line of table(rows)) printLine(line.trimEnd());
-  if (items.length > shown.length) {
-    printLine(`... and ${items.length - shown.length} more (--limit shows them)`);
+  if (total > shown.length) {
+    printLine(`... and ${total - shown.length} more (--limit shows them)`);
   }
-  printLine(`${items.length} in all.`);
+  printLine(`${total} in all.`);
   return ExitCode.Ok;
 }
 
@@ -112,7 +133,7 @@ export async function retryCommand(
   selection: Selection,
   json: boolean,
 ): Promise<ExitCode> {
-  const items = selectItems(config, { ...selection, state: "failed" });
+  const { items } = await selectItems(config, { ...selection, state: "failed" });
   for (const item of items) {
     await patiently(() => retryItem(realFileSystem, config.spoolDir, item), systemClock.after);
   }
@@ -127,7 +148,7 @@ export async function removeCommand(
   selection: Selection,
   options: { readonly json: boolean; readonly yes: boolean },
 ): Promise<ExitCode> {
-  const items = selectItems(config, selection);
+  const { items } = await selectItems(config, selection);
   if (items.length === 0) {
     if (options.json) printJson({ removed: 0 });
     else printLine("Nothing in the spool matches.");

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Config } from "../config/load.ts";
 import { escapeText } from "../log.ts";
 import { type FileSystem, realFileSystem } from "../spool/file_system.ts";
-import { countCorrupt, countRetry, listItems } from "../spool/inspect.ts";
+import { countCorrupt, countRetry, visitItems } from "../spool/inspect.ts";
 import { spoolIsLocked } from "../spool/lock.ts";
 import { ExitCode } from "./exit_code.ts";
 import { formatBytes, formatDuration, printJson, printLine, table } from "./terminal.ts";
@@ -35,7 +35,7 @@ interface Status {
 }
 
 /** Gathers the status. */
-function gatherStatus(config: Config, files: FileSystem, now: number): Status {
+async function gatherStatus(config: Config, files: FileSystem, now: number): Promise<Status> {
   const running = spoolIsLocked(config.spoolDir);
   const { told, missing } = running ? readHealth(config.spoolDir, now) : NOTHING_TOLD;
   const byName = new Map<string, DestinationStatus>();
@@ -49,14 +49,14 @@ function gatherStatus(config: Config, files: FileSystem, now: number): Status {
     return found;
   };
   for (const { name } of config.destinations) destination(name);
-  for (const item of listItems(files, config.spoolDir)) {
+  await visitItems(files, config.spoolDir, (item) => {
     const one = destination(item.destination);
     if (item.state === "failed") one.failed++;
     else {
       one.queued++;
       one.oldestMs = Math.max(one.oldestMs ?? 0, now - item.receivedMs);
     }
-  }
+  });
   return {
     running,
     freeBytes: files.exists(config.spoolDir) ? files.freeBytes(config.spoolDir) ?? null : null,
@@ -102,8 +102,8 @@ function healthInWords(
 }
 
 /** Runs `status`. The exit code is 1 where the forwarder does not run. */
-export function statusCommand(config: Config, json: boolean): ExitCode {
-  const status = gatherStatus(config, realFileSystem, Date.now());
+export async function statusCommand(config: Config, json: boolean): Promise<ExitCode> {
+  const status = await gatherStatus(config, realFileSystem, Date.now());
   if (json) printJson(status);
   else print(status, config);
   return status.running ? ExitCode.Ok : ExitCode.Failed;

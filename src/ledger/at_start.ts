@@ -10,6 +10,7 @@
 import { hex8 } from "../spool/entry_name.ts";
 import type { FileSystem } from "../spool/file_system.ts";
 import { CorruptError, IDENTIFY_LENGTH, StoredInstance } from "../spool/stored_instance.ts";
+import { ById } from "./by_id.ts";
 import type { EventTaker } from "./event.ts";
 import { readTail } from "./files.ts";
 import { type Balance, reconcile, type ReconcileOptions } from "./reconcile.ts";
@@ -28,14 +29,17 @@ export interface Present {
   readonly waiting: readonly { readonly destination: string }[];
 }
 
-/** Pairs of instance and destination that the end of the ledger says are delivered: `id destination`. */
+/** What the end of the ledger says is delivered: destinations, by the instance's id. */
 export async function provenDeliveries(
   files: FileSystem,
   ledgerDirectory: string,
-): Promise<ReadonlySet<string>> {
-  const proven = new Set<string>();
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const proven = new Map<string, Set<string>>();
   for (const event of await readTail(files, ledgerDirectory, TAIL_LENGTH)) {
-    if (event.event === "delivered") proven.add(`${event.id} ${event.to}`);
+    if (event.event !== "delivered") continue;
+    const destinations = proven.get(event.id);
+    if (destinations === undefined) proven.set(event.id, new Set([event.to]));
+    else destinations.add(event.to);
   }
   return proven;
 }
@@ -63,13 +67,12 @@ export async function settleAtStart(
   const acceptedFor = queued.map((one) => one.waiting);
   const buffer = new Uint8Array(IDENTIFY_LENGTH);
   const inFailed = new Set(failed);
-  const unseen = new Map<string, Present>();
+  const unseen = new ById([...queued, ...failed]);
   /** Of those that lie in `failed/` and somewhere else as well, the others. */
   const others = new Map<string, Present[]>();
-  for (const one of queued) unseen.set(one.base, one);
   for (const one of failed) {
-    if (!unseen.has(one.base)) unseen.set(one.base, one);
-    else others.set(one.base, [...others.get(one.base) ?? [], one]);
+    if (unseen.get(one.base) === one) continue;
+    others.set(one.base, [...others.get(one.base) ?? [], one]);
   }
   const waitsFor = ({ waiting }: Present, destination: string) =>
     waiting.some((one) => one.destination === destination);

@@ -1,37 +1,60 @@
 /*
  * One committed instance in the spool, as it is known in memory: where it lies and which destinations it waits for.
  * The spool is the only one that changes it.
+ *
+ * There may be a million of these. What many have in common (the folder, the end of the name, what they wait for) is kept
+ * once, and what the name says is read from it.
  */
 
-import type { Waiting } from "./entry_name.ts";
+import { sep } from "node:path";
+import { receivedMsOf, type Waiting } from "./entry_name.ts";
+import { unshared } from "./waiting_lists.ts";
 
 const NOWHERE: readonly string[] = [];
 
 export class Entry {
   /** The name without destinations; never changes. */
   readonly base: string;
-  readonly receivedMs: number;
-  /** Destinations still to be served, in the order of the name. */
-  waiting: Waiting[];
-  /** Where the file lies now. */
-  path: string;
+  /** Destinations still to be served, in the order of the name. Never changed in place: others have the same list. */
+  waiting: readonly Waiting[];
   /** False once it has left the queue: delivered everywhere, given up, corrupt or removed by hand. */
   queued = true;
   /** Known once the file has been opened; for the log. */
   sopInstanceUid = "";
   /** Destinations it had been given up for, where it came back from `failed/`. */
   failedFor: readonly string[] = NOWHERE;
+  /** The folder its file lies in, where the file's name is the base and `#ending`; else the whole path. */
+  #place: string;
+  #ending: string | undefined;
 
-  constructor(
-    base: string,
-    receivedMs: number,
-    waiting: Waiting[],
-    path: string,
-  ) {
-    this.base = base;
-    this.receivedMs = receivedMs;
+  /** @param path of its file, or the folder where `ending` is given */
+  constructor(base: string, waiting: readonly Waiting[], path: string, ending?: string) {
+    this.base = unshared(base);
     this.waiting = waiting;
-    this.path = path;
+    this.#place = path;
+    this.#ending = ending;
+  }
+
+  /** Where the file lies now. */
+  get path(): string {
+    if (this.#ending === undefined) return this.#place;
+    return `${this.#place}${sep}${this.base}${this.#ending}`;
+  }
+
+  set path(path: string) {
+    this.#place = path;
+    this.#ending = undefined;
+  }
+
+  /** The file lies in `folder` now, and its name is the base and `ending`. */
+  liesIn(folder: string, ending: string): void {
+    this.#place = folder;
+    this.#ending = ending;
+  }
+
+  /** When it was received, in ms since 1970. */
+  get receivedMs(): number {
+    return receivedMsOf(this.base);
   }
 
   /** Refusals by one destination so far. */

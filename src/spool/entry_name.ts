@@ -12,7 +12,7 @@ import { crc32 } from "node:zlib";
 export interface Waiting {
   readonly destination: string;
   /** Refusals so far. */
-  tries: number;
+  readonly tries: number;
 }
 
 /** What stands in a name before its destinations. */
@@ -25,8 +25,9 @@ export interface EntryIdentity {
   readonly crc32: number;
 }
 
-const NAME =
-  /^(\d{1,15})-(\d{1,15})-([0-9a-f]{8})-([0-9a-f]{8})((?:\.[a-z0-9-]{1,16}(?:~\d{1,6})?)*)\.dcm$/;
+const BASE = /^(\d{1,15})-(\d{1,15})-([0-9a-f]{8})-([0-9a-f]{8})$/;
+
+const ENDING = /^((?:\.[a-z0-9-]{1,16}(?:~\d{1,6})?)*)\.dcm$/;
 
 /** The part of a name that stays the same for as long as the instance is in the spool. */
 export function formatBase(identity: EntryIdentity): string {
@@ -53,21 +54,47 @@ export function formatName(base: string, waiting: readonly Waiting[]): string {
   return `${base}${name}.dcm`;
 }
 
+/** What stands behind the base in a name that has room for all tries: `.a~2.b.dcm`. */
+export function formatEnding(waiting: readonly Waiting[]): string {
+  let ending = "";
+  for (const { destination, tries } of waiting) {
+    ending += tries === 0 ? `.${destination}` : `.${destination}~${tries}`;
+  }
+  return `${ending}.dcm`;
+}
+
+/** Reads what stands behind the base in a name; undefined where it is no such end. */
+export function parseEnding(ending: string): Waiting[] | undefined {
+  const match = ENDING.exec(ending);
+  if (match === null) return undefined;
+  return match[1]!.split(".").slice(1).map((part) => {
+    const [destination, tries] = part.split("~");
+    return { destination: destination!, tries: Number(tries ?? 0) };
+  });
+}
+
+/** Where the base of a name ends: at its first full stop, of which a base has none. */
+export function baseLength(name: string): number {
+  const stop = name.indexOf(".");
+  return stop < 0 ? name.length : stop;
+}
+
+/** True for what can be the base of a name. */
+export function isBase(base: string): boolean {
+  return BASE.test(base);
+}
+
 /** Reads a name; undefined where it is not one of the spool's. */
 export function parseName(
   name: string,
 ): { base: string; identity: EntryIdentity; waiting: Waiting[] } | undefined {
-  const match = NAME.exec(name);
-  if (match === null) return undefined;
-  const [, received, sequence, study, crc, destinations] = match;
-  // Made at its length: an array that grows takes room for seventeen, and there may be a million of them.
-  const waiting = destinations!.split(".").slice(1).map((part): Waiting => {
-    const [destination, tries] = part.split("~");
-    return { destination: destination!, tries: Number(tries ?? 0) };
-  });
-  const end = name.length - 4 - destinations!.length;
+  const base = name.slice(0, baseLength(name));
+  const match = BASE.exec(base);
+  const waiting = parseEnding(name.slice(base.length));
+  if (match === null || waiting === undefined) return undefined;
+  const [, received, sequence, study, crc] = match;
   return {
-    base: name.slice(0, end),
+    base,
     identity: {
       receivedMs: Number(received),
       sequence: Number(sequence),
@@ -78,9 +105,34 @@ export function parseName(
   };
 }
 
+/** Destinations in a name that may be told by trying. */
+const MOST_TRIED = 4;
+
+/**
+ * The names that a file may have when some of the destinations were taken out of its name, by itself first.
+ *
+ * @returns undefined where it is not one of the queue's, or these would be too many to try
+ */
+export function namesLeft(name: string): string[] | undefined {
+  const parsed = parseName(name);
+  if (parsed === undefined || parsed.waiting.length > MOST_TRIED) return undefined;
+  const { base, waiting } = parsed;
+  const names: string[] = [];
+  // Each number is a set of destinations, a bit for each that is left; the whole set first, the empty one never.
+  for (let left = (1 << waiting.length) - 1; left > 0; left--) {
+    names.push(formatName(base, waiting.filter((_, n) => (left >> n) & 1)));
+  }
+  return names;
+}
+
 /** The folder of the queue that a study's entries are in: the first byte of its hash, two hexadecimal digits. */
 export function bucketOf(studyHash: number): string {
   return hex8(studyHash).slice(0, 2);
+}
+
+/** The same, from a base name. */
+export function bucketIn(base: string): string {
+  return base.slice(-17, -15);
 }
 
 /** The study part of a base name, which is all that grouping by study needs. */
@@ -93,9 +145,15 @@ export function crcOf(base: string): string {
   return base.slice(-8);
 }
 
+/** When a base name says that the instance was received, in ms since 1970. */
+export function receivedMsOf(base: string): number {
+  return Number(base.slice(0, base.indexOf("-")));
+}
+
 /** The sequence in a base name. */
 export function sequenceOf(base: string): number {
-  return Number(base.split("-", 2)[1]);
+  const from = base.indexOf("-") + 1;
+  return Number(base.slice(from, base.indexOf("-", from)));
 }
 
 /** A study's hash: it groups, it does not identify. An absent Study Instance UID hashes, too. */

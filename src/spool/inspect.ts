@@ -8,12 +8,14 @@
 import { basename, join } from "node:path";
 import { PREAMBLE_LENGTH } from "../dicom/part10.ts";
 import { isOfSlot, isSlotName, readCommitRecord } from "./commit_record.ts";
-import { formatBase, formatName, parseName } from "./entry_name.ts";
-import { type FailedInstance, listFailed, UNROUTED } from "./failed.ts";
+import { formatBase, formatName, namesLeft, parseName } from "./entry_name.ts";
+import type { Entry } from "./entry.ts";
+import { type FailedInstance, type FailureReason, listFailed, UNROUTED } from "./failed.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isHeld } from "./held.ts";
-import { listQueue, queuedNames } from "./recovery.ts";
+import { listQueue, visitQueue } from "./recovery.ts";
 import { spoolPaths } from "./paths.ts";
+import { WaitingLists } from "./waiting_lists.ts";
 
 /** One instance waiting for one destination, or given up for it. */
 export interface QueueItem {
@@ -33,25 +35,54 @@ export interface QueueItem {
 export function* listItems(files: FileSystem, directory: string): Generator<QueueItem> {
   const paths = spoolPaths(directory);
   // Files that are not the spool's are the daemon's to report.
-  for (const entry of listQueue(files, paths.queue, () => {})) {
-    for (const { destination, tries } of entry.waiting) {
-      const { base: id, receivedMs, path } = entry;
-      yield { id, destination, state: "queued", receivedMs, tries, path };
-    }
-  }
+  for (const entry of listQueue(files, paths.queue, () => {})) yield* fromQueued(entry);
   for (const failed of listFailed(files, paths.failed)) yield fromFailed(failed);
 }
 
+/**
+ * The same without holding them: `take` gets each. A forwarder at work may move some meanwhile, so that they are left out
+ * or come twice.
+ */
+export async function visitItems(
+  files: FileSystem,
+  directory: string,
+  take: (item: QueueItem) => void,
+): Promise<void> {
+  const paths = spoolPaths(directory);
+  await visitQueue(files, paths.queue, new WaitingLists(), (entry) => {
+    for (const item of fromQueued(entry)) take(item);
+  }, () => {});
+  for (const failed of listFailed(files, paths.failed)) take(fromFailed(failed));
+}
+
+function fromQueued(entry: Entry): QueueItem[] {
+  const { base: id, receivedMs, path } = entry;
+  return entry.waiting.map(({ destination, tries }) => ({
+    id,
+    destination,
+    state: "queued",
+    receivedMs,
+    tries,
+    path,
+  }));
+}
+
+/** The reason is in a file of its own, which is opened for who asks for it: to count a hundred thousand needs none. */
 function fromFailed({ base, destination, identity, path, reason }: FailedInstance): QueueItem {
-  const why = reason();
+  let known: { readonly why: FailureReason | undefined } | undefined;
+  const why = () => (known ??= { why: reason() }).why;
   return {
     id: base,
     destination,
     state: "failed",
     receivedMs: identity.receivedMs,
-    tries: why?.tries ?? 0,
+    get tries() {
+      return why()?.tries ?? 0;
+    },
     path,
-    reason: why?.reason ?? "the reason was not written down",
+    get reason() {
+      return why()?.reason ?? "the reason was not written down";
+    },
   };
 }
 
@@ -79,7 +110,7 @@ export function* whereabouts(files: FileSystem, directory: string): Generator<Wh
       yield { id: parsed!.base, destination: routed(destination), state: "queued" };
     }
   }
-  for (const { base: id, waiting } of queuedNames(files, paths.queue, () => {})) {
+  for (const { base: id, waiting } of listQueue(files, paths.queue, () => {})) {
     for (const { destination } of waiting) {
       yield { id, destination: routed(destination), state: "queued" };
     }
@@ -151,10 +182,11 @@ export function removeItem(files: FileSystem, item: QueueItem): void {
   }
   const slash = Math.max(item.path.lastIndexOf("/"), item.path.lastIndexOf("\\"));
   const bucket = item.path.slice(0, slash);
-  // Another item of the same file may have been removed since the listing: look again.
-  for (const name of files.list(bucket)) {
+  // Another item of the same file may have been removed since the listing: look again, in all of the bucket only where
+  // there is no telling what it is called then. There may be a million names in it, and as many items to remove.
+  for (const name of namesLeft(item.path.slice(slash + 1)) ?? files.list(bucket)) {
     const parsed = parseName(name);
-    if (parsed?.base !== item.id) continue;
+    if (parsed?.base !== item.id || !files.exists(join(bucket, name))) continue;
     const left = parsed.waiting.filter((one) => one.destination !== item.destination);
     if (left.length === parsed.waiting.length) continue;
     if (left.length === 0) files.remove(join(bucket, name));

@@ -6,13 +6,14 @@
  * done again for it; the next start knows from the ledger what was delivered.
  */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Entry } from "./entry.ts";
-import { formatName, parseName } from "./entry_name.ts";
+import { bucketIn, formatName, namesLeft, parseName, type Waiting } from "./entry_name.ts";
 import { type FileSystem, renameAway } from "./file_system.ts";
 import { isHeld } from "./held.ts";
 import { TryAgain } from "./try_again.ts";
+import { WaitingLists } from "./waiting_lists.ts";
 
 export class QueueFiles {
   readonly #files: FileSystem;
@@ -23,6 +24,10 @@ export class QueueFiles {
   readonly #reuse: (entry: Entry) => boolean;
   /** Removals under way. */
   readonly #removals = new Set<Promise<void>>();
+  /** Paths of the buckets, by their names: one text each, whatever lies in them. */
+  readonly #buckets = new Map<string, string>();
+  /** What the entries of this queue wait for. */
+  readonly lists = new WaitingLists();
 
   /**
    * @param queue the directory of the queue
@@ -48,7 +53,7 @@ export class QueueFiles {
       const before = entry.waiting;
       const left = before.filter((one) => one.destination !== destination);
       if (left.length === before.length) return;
-      entry.waiting = left;
+      entry.waiting = this.#shared(left);
       if (left.length === 0) {
         entry.queued = false;
         if (!this.#reuse(entry)) this.removeLater(entry.path);
@@ -59,6 +64,21 @@ export class QueueFiles {
       entry.waiting = before;
       this.findAgain(entry);
     }
+  }
+
+  /** One more refusal by a destination, remembered in the name: how many there are now. */
+  countTry(entry: Entry, destination: string): number {
+    if (!entry.waiting.some((one) => one.destination === destination)) return 0;
+    const tries = entry.triesOf(destination) + 1;
+    entry.waiting = this.#shared(
+      entry.waiting.map((one) => one.destination === destination ? { ...one, tries } : one),
+    );
+    if (!this.rename(entry)) this.findAgain(entry);
+    return tries;
+  }
+
+  #shared(waiting: readonly Waiting[]): readonly Waiting[] {
+    return this.lists.share(waiting).waiting;
   }
 
   /**
@@ -102,20 +122,37 @@ export class QueueFiles {
 
   #rename(entry: Entry, failed: (error: unknown) => void): boolean {
     const target = this.#target(entry);
-    if (entry.path === target) return true;
+    const { path } = entry;
+    if (path === target) return true;
     try {
-      renameAway(this.#files, entry.path, target);
-      entry.path = target;
+      renameAway(this.#files, path, target);
+      this.#liesAt(entry, target);
     } catch (error) {
       // Where the file is there, it is the target's folder that somebody took away.
-      if (error instanceof Deno.errors.NotFound && !this.#files.exists(entry.path)) return false;
+      if (error instanceof Deno.errors.NotFound && !this.#files.exists(path)) return false;
       failed(error);
     }
     return true;
   }
 
+  /** The file is where its name says that it belongs. */
+  #liesAt(entry: Entry, target: string): void {
+    const folder = this.#bucket(entry);
+    const { ending } = this.lists.share(entry.waiting);
+    // Where a name has no room for all tries, it does not end as the list does.
+    if (target.length === folder.length + 1 + entry.base.length + ending.length) {
+      entry.liesIn(folder, ending);
+    } else entry.path = target;
+  }
+
   #bucket(entry: Entry): string {
-    return join(this.#queue, entry.base.slice(-17, -15));
+    const name = bucketIn(entry.base);
+    let bucket = this.#buckets.get(name);
+    if (bucket === undefined) {
+      bucket = join(this.#queue, name);
+      this.#buckets.set(name, bucket);
+    }
+    return bucket;
   }
 
   #target(entry: Entry): string {
@@ -128,19 +165,27 @@ export class QueueFiles {
    */
   findAgain(entry: Entry): boolean {
     const directory = this.#bucket(entry);
-    for (const name of this.#files.list(directory)) {
-      if (!name.startsWith(entry.base)) continue;
+    for (const name of this.#namesFor(entry, directory)) {
       const parsed = parseName(name);
       if (parsed?.base !== entry.base) continue;
       // The same instance may be there a second time, for a destination it was put back for.
       if (!parsed.waiting.every((one) => entry.waitsFor(one.destination))) continue;
       entry.path = join(directory, name);
-      entry.waiting = parsed.waiting;
+      entry.waiting = this.#shared(parsed.waiting);
       return true;
     }
     entry.queued = false;
     entry.waiting = [];
     return false;
+  }
+
+  /** Names under which an entry's file may be there. A bucket is listed only where they cannot be told. */
+  #namesFor(entry: Entry, directory: string): Iterable<string> {
+    const names = namesLeft(basename(entry.path));
+    if (names === undefined) {
+      return [...this.#files.list(directory)].filter((name) => name.startsWith(entry.base));
+    }
+    return names.filter((name) => this.#files.exists(join(directory, name)));
   }
 
   /** Removes a file without blocking; `settled` waits for it. */

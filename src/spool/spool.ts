@@ -34,7 +34,7 @@ import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
 import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
-import { examineSlot, highestAside, listQueue } from "./recovery.ts";
+import { examineSlot, highestAside, inOrderReceived, readQueue } from "./recovery.ts";
 import { Slots, USED_ROOM } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
 import { checkVersion, unusable } from "./version.ts";
@@ -126,13 +126,11 @@ export class Spool implements IncomingOwner {
     for (const path of orphanedReasons(this.#files, this.#paths.failed)) {
       this.#queueFiles.remove(path);
     }
-    const entries: Entry[] = [];
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);
-    for (const entry of listQueue(this.#files, this.#paths.queue, strange)) {
-      this.#saw(sequenceOf(entry.base));
-      entries.push(entry);
-    }
+    const { lists } = this.#queueFiles;
+    const entries = await readQueue(this.#files, this.#paths.queue, strange, lists);
+    for (const entry of entries) this.#saw(sequenceOf(entry.base));
     for (const name of [...this.#files.list(this.#paths.incoming)]) {
       const path = join(this.#paths.incoming, name);
       if (!isSlotName(name)) {
@@ -145,13 +143,13 @@ export class Spool implements IncomingOwner {
     await patiently(() => this.#readSlots(routeStored, entries), this.#after).catch((error) =>
       this.#options.report(`Cannot read all of ${this.#paths.incoming} yet`, error)
     );
-    entries.sort((a, b) => a.receivedMs - b.receivedMs || (a.base < b.base ? -1 : 1));
+    const inOrder = inOrderReceived(entries);
     try {
       await this.#slots.fill();
     } catch (error) {
       this.#options.report("Cannot make files for what comes in; it will be tried again", error);
     }
-    return entries;
+    return inOrder;
   }
 
   /** Takes what the slots hold. Throws where some of them are held by another program; those stay in `#unread`. */
@@ -214,7 +212,7 @@ export class Spool implements IncomingOwner {
         receivedMs: record.receivedMs,
         length: record.dataSetLength,
       };
-      const entry = asEntry(committed, destinations);
+      const entry = this.#asEntry(committed, destinations);
       this.#queueFiles.rename(entry);
       return entry;
     } finally {
@@ -255,7 +253,7 @@ export class Spool implements IncomingOwner {
    * and by the next start.
    */
   enqueue(committed: Committed, destinations: readonly string[]): Entry {
-    const entry = asEntry(committed, destinations);
+    const entry = this.#asEntry(committed, destinations);
     this.#queueFiles.place(entry);
     return entry;
   }
@@ -302,11 +300,7 @@ export class Spool implements IncomingOwner {
 
   /** One more refusal, remembered in the name. */
   countTry(entry: Entry, destination: string): number {
-    const waiting = entry.waiting.find((one) => one.destination === destination);
-    if (waiting === undefined) return 0;
-    waiting.tries++;
-    if (!this.#queueFiles.rename(entry)) this.#queueFiles.findAgain(entry);
-    return waiting.tries;
+    return this.#queueFiles.countTry(entry, destination);
   }
 
   /**
@@ -408,7 +402,7 @@ export class Spool implements IncomingOwner {
       report: this.#options.report,
       open: (path, base) => this.#openOrSetAside(path, base),
       enqueue: (committed, destinations) => {
-        const entry = asEntry(committed, destinations);
+        const entry = this.#asEntry(committed, destinations);
         this.#queueFiles.renameOnce(entry);
         return entry;
       },
@@ -456,14 +450,9 @@ export class Spool implements IncomingOwner {
   discardFile(path: string): void {
     this.#queueFiles.remove(path);
   }
-}
 
-function asEntry(committed: Committed, destinations: readonly string[]): Entry {
-  const { base, receivedMs, path } = committed;
-  return new Entry(
-    base,
-    receivedMs,
-    destinations.map((destination) => ({ destination, tries: 0 })),
-    path,
-  );
+  #asEntry({ base, path }: Committed, destinations: readonly string[]): Entry {
+    const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
+    return new Entry(base, this.#queueFiles.lists.share(waiting).waiting, path);
+  }
 }

@@ -253,6 +253,7 @@ export function but(files: FileSystem, changes: Partial<FileSystem>): FileSystem
     createLater: (path) => files.createLater(path),
     makeDirectory: (path) => files.makeDirectory(path),
     list: (path) => files.list(path),
+    listLater: (path, take) => files.listLater(path, take),
     syncDirectory: (path) => files.syncDirectory(path),
     exists: (path) => files.exists(path),
     measure: (path) => files.measure(path),

@@ -199,6 +199,11 @@ export class SimFiles<M = never> implements FileSystem {
     }
   }
 
+  async listLater(path: string, take: (name: string) => void): Promise<void> {
+    await turn();
+    for (const name of this.list(path)) take(name);
+  }
+
   async syncDirectory(path: string): Promise<void> {
     const since = this.trace.length;
     await turn();

@@ -213,7 +213,7 @@ Deno.test("tries counted by an earlier process are not granted again", () =>
     const pacs = house.destination();
     pacs.answer = () => REFUSED;
     const tried = entry("tried");
-    tried.waiting[0]!.tries = 3;
+    tried.waiting = [{ destination: "pacs", tries: 3 }];
     house.group(pacs).add([tried]);
     await house.clock.advance(600_000);
     assert.equal(pacs.attempted.length, 1);

@@ -28,7 +28,7 @@ class Ward {
       studyHash: hashStudy(study),
       crc32: 0,
     });
-    const entry = new Entry(base, receivedMs, [{ destination: "a", tries: 0 }], "");
+    const entry = new Entry(base, [{ destination: "a", tries: 0 }], "");
     this.#names.set(entry, name);
     this.hold.add(entry);
   }

@@ -134,6 +134,15 @@ export class FaultyFiles implements FileSystem {
     }
   }
 
+  async listLater(path: string, take: (name: string) => void): Promise<void> {
+    const error = this.fault("list", path);
+    if (error !== undefined) throw error;
+    await realFileSystem.listLater(path, (name) => {
+      this.listed++;
+      take(name);
+    });
+  }
+
   async syncDirectory(path: string): Promise<void> {
     this.#check("syncDirectory", path);
     await realFileSystem.syncDirectory(path);

@@ -99,8 +99,12 @@ export class MemorySpool {
   }
 
   countTry(entry: Entry, destination: string): number {
-    const waiting = entry.waiting.find((one) => one.destination === destination);
-    return waiting === undefined ? 0 : ++waiting.tries;
+    if (!entry.waiting.some((one) => one.destination === destination)) return 0;
+    const tries = entry.triesOf(destination) + 1;
+    entry.waiting = entry.waiting.map((one) =>
+      one.destination === destination ? { destination, tries } : one
+    );
+    return tries;
   }
 
   fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
@@ -131,7 +135,7 @@ export function entry(
   destinations: readonly string[] = ["pacs"],
 ): Entry {
   const waiting = destinations.map((destination) => ({ destination, tries: 0 }));
-  return new Entry(base, 1_763_900_000_000, waiting, `/nowhere/${base}`);
+  return new Entry(base, waiting, `/nowhere/${base}`);
 }
 
 export function entries(count: number, destinations: readonly string[] = ["pacs"]): Entry[] {

@@ -10,6 +10,7 @@ import { TryAgain } from "../../src/spool/try_again.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { systemError } from "../helpers/faulty_files.ts";
 import { commit, store, withSpool } from "../helpers/spools.ts";
+import { until } from "../helpers/until.ts";
 
 const SHARING = new Error(
   "The process cannot access the file because it is being used by another process. (os error 32)",
@@ -137,6 +138,7 @@ Deno.test("a slot that is held while the spool starts becomes an entry once it c
       held && operation === "open" && opened === path ? systemError("EBUSY") : undefined;
     const spool = await directory.open();
     const starting = spool.recover(route);
+    await until(() => clock.waiting > 0, 10_000, "the slot to be read and found held");
     for (let n = 0; n < 11; n++) await clock.advance(1_000);
     assert.deepEqual(await starting, []);
     assert.match(directory.reports.join(), /Cannot read all of .*incoming/);
