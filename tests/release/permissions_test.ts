@@ -22,7 +22,7 @@ Deno.test("the tasks that run the program from source grant what permissions.ts 
 Deno.test("a program is compiled with its system's permissions and no others", () => {
   for (const target of TARGETS) {
     const words = compileArguments(target, "out").filter((word) =>
-      /^--(allow|deny|no|quiet)/.test(word)
+      /^--(allow|deny|no|quiet|v8-flags)/.test(word)
     );
     assert.deepEqual(words, permissionFlags(target.system));
   }
