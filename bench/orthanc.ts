@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { DCMTK_ENVIRONMENT } from "./dcmtk_log.ts";
 import { type ProcessFigures, ProcessTree } from "./process_tree.ts";
 import { end, freePort, listens, type Subject } from "./subject.ts";
 
@@ -61,6 +62,8 @@ export class Orthanc implements Subject {
     );
     const child = new Deno.Command("Orthanc", {
       args: [config],
+      // It is built on DCMTK, which is told so.
+      env: DCMTK_ENVIRONMENT,
       stdin: "null",
       stdout: "null",
       stderr: "null",
