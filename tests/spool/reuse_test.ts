@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { putCommitRecord, readCommitRecord } from "../../src/spool/commit_record.ts";
 import { hashStudy } from "../../src/spool/entry_name.ts";
+import { linksTold } from "../../src/spool/file_system.ts";
 import { whereabouts } from "../../src/spool/inspect.ts";
 import { LONGEST_USED } from "../../src/spool/slots.ts";
 import type { Spool } from "../../src/spool/spool.ts";
@@ -207,6 +208,12 @@ Deno.test("a file that this version received before a start is used again when i
     assert.ok(inodes.includes(inode));
     await spool.close();
   }));
+
+Deno.test("on Windows no file is known to have one name alone, so none is written over", () => {
+  assert.equal(linksTold({ nlink: 1 }, "windows"), undefined);
+  assert.equal(linksTold({ nlink: 1 }, "linux"), 1);
+  assert.equal(linksTold({ nlink: null }, "linux"), undefined);
+});
 
 Deno.test("an instance cut off in the middle of a used file is nothing, though the file's end is still the former one's", () =>
   withSpool(async (directory) => {
