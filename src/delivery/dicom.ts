@@ -255,11 +255,11 @@ class UnreadableSession implements Session {
   }
 }
 
-/** How the node ended a request; undefined where it said nothing. */
+/** How the node ended a request; undefined where we did. Silence counts as breaking off: it may be how a node meets what it cannot read. */
 function endOf(error: unknown): "answered" | "broken-off" | undefined {
   if (!(error instanceof AssociationError)) return undefined;
   if (error.kind === "rejected") return "answered";
-  return error.kind === "aborted" || error.kind === "closed" ? "broken-off" : undefined;
+  return ["aborted", "closed", "timeout"].includes(error.kind) ? "broken-off" : undefined;
 }
 
 /** Whether an association that did not come about is a matter of reach or of configuration. */

@@ -2,8 +2,9 @@
  * Whether a request for an association asks for asynchronous operations (PS3.7 §D.3.3.3): pure functions of how earlier
  * ones to that node ended.
  *
- * PS3.8 §9.3.1 has a node ignore an item that it does not know. One that breaks off instead is asked without it next time.
- * That this works shows nothing yet, for the node may only just have come back; that it happens twice does.
+ * PS3.8 §9.3.1 has a node ignore an item that it does not know. One that breaks off or falls silent instead is asked
+ * without it next time. That this works shows nothing yet, for the node may only just have come back; that it happens
+ * twice does.
  */
 
 export interface Asking {
@@ -29,7 +30,7 @@ export function asks({ borne, strikes, suspected }: Asking): boolean {
  * A request has ended.
  *
  * @param asked whether it had the item
- * @param end `answered` where it was accepted or rejected, `broken-off` where the node aborted or closed instead
+ * @param end `answered` where it was accepted or rejected, `broken-off` where the node aborted, closed or said nothing instead
  */
 export function afterRequest(
   asking: Asking,

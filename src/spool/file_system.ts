@@ -21,7 +21,7 @@ export interface SpoolFile {
   size(): number;
   /** Cuts the file to a length, in bytes. */
   truncate(length: number): void;
-  /** How many names the file has; undefined where the system does not say (Windows). */
+  /** How many names the file has; undefined where that is not told (Windows). */
   links(): number | undefined;
   /** Waits until the file's data, and what is needed to find it, is on the disk (fdatasync). */
   syncData(): Promise<void>;
@@ -56,7 +56,7 @@ export interface FileSystem {
   /** Waits until a directory's entries are on the disk. Does nothing where the system cannot (Windows). */
   syncDirectory(path: string): Promise<void>;
   exists(path: string): boolean;
-  /** A file's length in bytes and how many names it has; the latter undefined where the system does not say (Windows). */
+  /** A file's length in bytes and how many names it has; the latter undefined where it is not told (Windows). */
   measure(path: string): { readonly size: number; readonly links: number | undefined };
   /** Bytes an unprivileged process can still write; undefined where the system does not say. */
   freeBytes(path: string): number | undefined;
@@ -98,7 +98,7 @@ class RealFile implements SpoolFile {
   }
 
   links(): number | undefined {
-    return this.#file.statSync().nlink ?? undefined;
+    return linksTold(this.#file.statSync());
   }
 
   syncData(): Promise<void> {
@@ -123,6 +123,17 @@ function isFolder(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * How many names a file has. Never told of Windows, though the runtime knows it there: a file is written over only where its
+ * new name can be brought to the disk before, and Windows syncs no directory.
+ */
+export function linksTold(
+  { nlink }: { readonly nlink: number | null },
+  system: typeof Deno.build.os = Deno.build.os,
+): number | undefined {
+  return system === "windows" ? undefined : nlink ?? undefined;
 }
 
 /** Whether a listing failed because there is no such folder. */
@@ -192,8 +203,8 @@ export const realFileSystem: FileSystem = {
     }
   },
   measure(path) {
-    const { size, nlink } = Deno.lstatSync(path);
-    return { size, links: nlink ?? undefined };
+    const info = Deno.lstatSync(path);
+    return { size: info.size, links: linksTold(info) };
   },
   freeBytes(path) {
     try {

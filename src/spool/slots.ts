@@ -91,13 +91,16 @@ export class Slots {
    * Takes a file that nobody needs any more, to make a slot of it. What has a second name is somebody else's, too, and must
    * never be written into.
    *
+   * @param mayBeOld whether an older version may have received it, which told no slot: a start after a kill would take such
+   *   a file in `incoming/` for an instance that waits
    * @returns false where it is not taken; it is to be removed then
    */
-  takeUsed(path: string): boolean {
+  takeUsed(path: string, mayBeOld: boolean): boolean {
     if (this.#closed || this.#used.length >= MOST_USED) return false;
     try {
       const { size, links } = this.#files.measure(path);
       if (links !== 1 || size > LONGEST_USED) return false;
+      if (mayBeOld && !this.#tellsSlot(path)) return false;
       const name = this.#newName();
       const used = { name, path: join(this.#directory, name), from: dirname(path), size };
       this.#files.rename(path, used.path);
@@ -152,6 +155,15 @@ export class Slots {
     return folders;
   }
 
+  #tellsSlot(path: string): boolean {
+    const file = this.#files.open(path, "read");
+    try {
+      return slotTold(file) !== "";
+    } finally {
+      file.close();
+    }
+  }
+
   /** Undefined where the file is not to be written into. */
   #openUsed({ name, path, size }: Used): Slot | undefined {
     let file: SpoolFile;
@@ -161,11 +173,8 @@ export class Slots {
       return undefined;
     }
     try {
-      const head = new Uint8Array(PREAMBLE_LENGTH);
-      const got = readFully(file, head);
-      const record = got === head.length ? readCommitRecord(head) : undefined;
       // A record that names no slot, or this one, could be taken for what is going to be written here.
-      if (file.links() === 1 && record !== undefined && !["", name].includes(record.slot)) {
+      if (file.links() === 1 && !["", name].includes(slotTold(file))) {
         file.seek(0);
         return { name, path, file, used: size };
       }
@@ -222,4 +231,11 @@ export class Slots {
       // Gone already, or a file nobody needs that the next start removes.
     }
   }
+}
+
+/** The slot that a file's record names, read from where the file stands; empty where there is none. */
+function slotTold(file: SpoolFile): string {
+  const head = new Uint8Array(PREAMBLE_LENGTH);
+  const record = readFully(file, head) === head.length ? readCommitRecord(head) : undefined;
+  return record?.slot ?? "";
 }

@@ -64,6 +64,8 @@ export class Spool implements IncomingOwner {
   readonly #slots: Slots;
   readonly #disk: SpoolDisk;
   #sequence = 0;
+  /** The highest sequence that a start found: what has a higher one was received by this process. */
+  #found = 0;
   #buffers: Uint8Array[] = [];
   readonly #after: Clock["after"];
   readonly #queueFiles: QueueFiles;
@@ -143,6 +145,7 @@ export class Spool implements IncomingOwner {
     await patiently(() => this.#readSlots(routeStored, entries), this.#after).catch((error) =>
       this.#options.report(`Cannot read all of ${this.#paths.incoming} yet`, error)
     );
+    this.#found = this.#sequence;
     const inOrder = inOrderReceived(entries);
     try {
       await this.#slots.fill();
@@ -290,7 +293,7 @@ export class Spool implements IncomingOwner {
   /** Makes a slot of a file that is not needed any more, unless somebody still reads it or room is short. */
   #reuse(entry: Entry): boolean {
     if (this.#open.has(entry) || this.#disk.isShortOf(2 * USED_ROOM)) return false;
-    return this.#slots.takeUsed(entry.path);
+    return this.#slots.takeUsed(entry.path, sequenceOf(entry.base) <= this.#found);
   }
 
   /** One destination has it. The last one ends the entry. */

@@ -330,3 +330,19 @@ Deno.test("a node that aborts at the item for asynchronous operations is served 
     },
   );
 });
+
+Deno.test("a destination that falls silent where it is asked for several operations is reached without that", () =>
+  withQueue(
+    instances(3),
+    async (association) => {
+      const request = await association.request();
+      if (request.userInformation.asynchronousOperations !== undefined) {
+        await association.peer.over;
+        return;
+      }
+      await association.acceptRequest(request);
+      await association.serve(() => 0);
+    },
+    ({ forwarder }) => forwarder.delivered("node", 3, 15_000),
+    { timeouts: { association: 1, idle_release: 1 } },
+  ));

@@ -4,8 +4,9 @@
 
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
-import { readCommitRecord } from "../../src/spool/commit_record.ts";
+import { putCommitRecord, readCommitRecord } from "../../src/spool/commit_record.ts";
 import { hashStudy } from "../../src/spool/entry_name.ts";
+import { linksTold } from "../../src/spool/file_system.ts";
 import { whereabouts } from "../../src/spool/inspect.ts";
 import { LONGEST_USED } from "../../src/spool/slots.ts";
 import type { Spool } from "../../src/spool/spool.ts";
@@ -171,6 +172,48 @@ Deno.test("a start after a kill takes no delivered instance out of a slot, and t
     await again.close();
     await spool.close();
   }));
+
+Deno.test("what an older version received and this one delivered is removed: a start after a kill does not send it again", () =>
+  withSpool(async (directory) => {
+    const { spool: older } = await directory.start();
+    const { path } = await store(older, ["a"], noise(3000));
+    await older.close();
+    const file = Deno.readFileSync(path);
+    putCommitRecord(file, { ...readCommitRecord(file)!, slot: "" });
+    Deno.writeFileSync(path, file);
+    const { entries, spool } = await directory.start();
+    assert.equal(entries.length, 1);
+    spool.delivered(entries[0]!, "a");
+    await spool.settled();
+    assert.deepEqual([...whereabouts(directory.files, directory.path)], []);
+    // No close: as a killed process leaves it.
+    const { entries: left, spool: again } = await directory.start();
+    assert.deepEqual(left, []);
+    await again.close();
+    await spool.close();
+  }));
+
+Deno.test("a file that this version received before a start is used again when it is delivered after it", () =>
+  withSpool(async (directory) => {
+    const { spool: before } = await directory.start();
+    await store(before, ["a"], noise(3000));
+    await before.close();
+    const { entries, spool } = await directory.start();
+    const inode = inodeOf(entries[0]!.path);
+    spool.delivered(entries[0]!, "a");
+    await spool.settled();
+    const inodes = partsIn(directory).map((name) =>
+      inodeOf(join(directory.path, "incoming", name))
+    );
+    assert.ok(inodes.includes(inode));
+    await spool.close();
+  }));
+
+Deno.test("on Windows no file is known to have one name alone, so none is written over", () => {
+  assert.equal(linksTold({ nlink: 1 }, "windows"), undefined);
+  assert.equal(linksTold({ nlink: 1 }, "linux"), 1);
+  assert.equal(linksTold({ nlink: null }, "linux"), undefined);
+});
 
 Deno.test("an instance cut off in the middle of a used file is nothing, though the file's end is still the former one's", () =>
   withSpool(async (directory) => {
