@@ -28,14 +28,14 @@ export function verdicts(all: readonly Result[]): Verdict[] {
       one.load === load && one.subject === subject && one.work === work &&
       one.senders === senders && one.destinations === 1
     );
-  /** Our time over another's. */
+  /** Our time over another's, for an instance. */
   const over = (load: string, work: Work, senders: number, other: SubjectName) => {
     const floor = other === "sync" || other === "straight";
     const [ours, theirs] = [
       find(load, "forwarder", work, senders),
       find(load, other, floor ? "floor" : work, other === "sync" ? 1 : senders),
     ];
-    return ours === undefined || theirs === undefined ? undefined : ours.wallS / theirs.wallS;
+    return ours === undefined || theirs === undefined ? undefined : each(ours) / each(theirs);
   };
   const atMost = (goal: string, limit: number, ratio: number | undefined): Verdict => ({
     goal: `${goal}: at most ${limit} x`,
@@ -69,4 +69,8 @@ function memory(all: readonly Result[]): Verdict {
     measured: ours.length === 0 ? "" : formatBytes(most),
     met: ours.length > 0 && most <= MOST_RSS,
   };
+}
+
+function each({ wallS, instances }: Result): number {
+  return wallS / instances;
 }

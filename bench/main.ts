@@ -25,7 +25,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { printLine, warnLine } from "../src/cli/terminal.ts";
 import { barPlot } from "./bar_plot.ts";
-import { type Case, measure, type Measurement, SUBJECTS, WORK } from "./cases.ts";
+import { type Case, measure, type Measurement, portion, SUBJECTS, WORK } from "./cases.ts";
 import { verdicts } from "./goals.ts";
 import { type Load, LOADS, makeLoad, QUICK_LOADS } from "./load.ts";
 import { describeMachine } from "./machine.ts";
@@ -114,7 +114,7 @@ async function measureAll(
 ): Promise<Series[]> {
   const all = loads.flatMap((load) =>
     casesOf(load.name).filter(wants).map((one) => ({
-      load,
+      load: portion(load, one.subject),
       case: one,
       rounds: [] as Measurement[],
     }))

@@ -22,9 +22,9 @@ export interface Result extends Case {
   readonly wallRangeS: readonly [number, number];
   readonly cpuS: number | null;
   readonly peakRssBytes: number | null;
-  /** `wallS` over that of the floor of the wire with as many senders; null where it was not measured. */
+  /** Time for an instance over that of the floor of the wire with as many senders; null where it was not measured. */
   readonly timesStraight: number | null;
-  /** `wallS` over that of the floor of the disk, which has one writer. */
+  /** The same over the floor of the disk, which has one writer. */
   readonly timesSync: number | null;
   readonly rounds: readonly Measurement[];
 }
@@ -42,10 +42,11 @@ export function median(values: readonly number[]): number {
 export function results(all: readonly Series[]): Result[] {
   return all.map(({ load, case: one, rounds }) => {
     const wall = medianWall(rounds);
+    const each = wall / load.instances;
     const walls = rounds.map((round) => round.wallS);
     const times = (floor: (other: Case) => boolean) => {
       const found = all.find((other) => other.load.name === load.name && floor(other.case));
-      return found === undefined ? null : wall / medianWall(found.rounds);
+      return found === undefined ? null : each / (medianWall(found.rounds) / found.load.instances);
     };
     return {
       ...one,
@@ -73,7 +74,17 @@ function medianWall(rounds: readonly Measurement[]): number {
 export function resultTable(all: readonly Result[]): string[] {
   return table([
     [
-      ...["load", "through", "work", "senders", "destinations", "wall s", "range", "ms each"],
+      ...[
+        "load",
+        "through",
+        "work",
+        "senders",
+        "destinations",
+        "instances",
+        "wall s",
+        "range",
+        "ms each",
+      ],
       ...["x straight", "x sync", "CPU s", "peak RSS"],
     ],
     ...all.map((result) => [
@@ -82,6 +93,7 @@ export function resultTable(all: readonly Result[]): string[] {
       result.work,
       String(result.senders),
       String(result.destinations),
+      String(result.instances),
       result.wallS.toFixed(2),
       result.wallRangeS.map((wall) => wall.toFixed(2)).join("-"),
       (result.wallS * 1000 / result.instances).toFixed(2),

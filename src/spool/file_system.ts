@@ -204,7 +204,8 @@ export const realFileSystem: FileSystem = {
   },
   measure(path) {
     const info = Deno.lstatSync(path);
-    return { size: info.size, links: linksTold(info) };
+    // A link's own length and names say nothing of the file behind it.
+    return { size: info.size, links: info.isFile ? linksTold(info) : undefined };
   },
   freeBytes(path) {
     try {

@@ -28,6 +28,8 @@ export interface IncomingOwner {
   /** The slot is free again, its file gone or on its way to the queue. */
   released(buffer: Uint8Array): void;
   discardFile(path: string): void;
+  /** Another handle of a slot's file. */
+  openAgain(path: string): SpoolFile;
 }
 
 /** A data set that is on the disk, not yet in the queue. */
@@ -108,10 +110,20 @@ export class IncomingInstance {
     if (this.#unsynced >= SYNC_AHEAD && this.#ahead === undefined) this.#syncAhead();
   }
 
-  /** The disk works while the rest still comes: the commit then waits for the end of the instance alone. */
+  /**
+   * The disk works while the rest still comes: the commit then waits for the end of the instance alone. By a handle of its
+   * own, for where handles are short the runtime lends the file itself to a sync, and nothing could be written meanwhile.
+   */
   #syncAhead(): void {
     this.#unsynced = 0;
-    this.#ahead = this.#file.syncData().then(
+    let file: SpoolFile;
+    try {
+      file = this.#owner.openAgain(this.#slot.path);
+    } catch {
+      // The commit syncs all of it.
+      return;
+    }
+    this.#ahead = file.syncData().finally(() => file.close()).then(
       () => this.#ahead = undefined,
       // Stays: a file whose sync failed once is never vouched for.
       (error) => error,

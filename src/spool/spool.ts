@@ -22,7 +22,13 @@ import { SpoolDisk } from "./disk.ts";
 import { Entry } from "./entry.ts";
 import { bucketOf, formatBase, sequenceOf } from "./entry_name.ts";
 import { type FailureReason, formatReason, orphanedReasons } from "./failed.ts";
-import { type FileSystem, renameAway, replaceTextFile, secondName } from "./file_system.ts";
+import {
+  type FileSystem,
+  renameAway,
+  replaceTextFile,
+  secondName,
+  type SpoolFile,
+} from "./file_system.ts";
 import {
   type Committed,
   IncomingInstance,
@@ -448,6 +454,10 @@ export class Spool implements IncomingOwner {
 
   released(buffer: Uint8Array): void {
     if (this.#buffers.length < SPARE_BUFFERS) this.#buffers.push(buffer);
+  }
+
+  openAgain(path: string): SpoolFile {
+    return this.#files.open(path, "update");
   }
 
   discardFile(path: string): void {

@@ -26,7 +26,8 @@ export function systemError(code: string, text = "failed"): Error {
 
 /** Told on every system, so that what follows from it is tried on Windows, too, which the real files tell nothing of. */
 function linksOf(path: string): number | undefined {
-  return Deno.lstatSync(path).nlink ?? undefined;
+  const { isFile, nlink } = Deno.lstatSync(path);
+  return isFile ? nlink ?? undefined : undefined;
 }
 
 export class FaultyFiles implements FileSystem {

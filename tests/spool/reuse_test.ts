@@ -10,6 +10,7 @@ import { linksTold } from "../../src/spool/file_system.ts";
 import { whereabouts } from "../../src/spool/inspect.ts";
 import { LONGEST_USED } from "../../src/spool/slots.ts";
 import type { Spool } from "../../src/spool/spool.ts";
+import { sha256 } from "../helpers/hashes.ts";
 import { hex, noise } from "../helpers/hex.ts";
 import {
   commit,
@@ -342,5 +343,35 @@ Deno.test("an instance of which a sync ahead failed is refused, whatever the las
     await assert.rejects(incoming.commit(hashStudy("1.2.3")), { code: "EIO" });
     assert.match(spool.refusesNew()!, /failed to sync/);
     assert.deepEqual(directory.listing(), []);
+    await spool.close();
+  }));
+
+Deno.test("where no second handle can be had, a long instance is kept all the same, by the one sync at its end", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    directory.files.calls.length = 0;
+    const incoming = await spool.begin(META);
+    directory.files.fault = (operation) => operation === "open" ? systemError("EMFILE") : undefined;
+    for (let n = 0; n < 80; n++) incoming.write(noise(250_000, n));
+    assert.equal(directory.files.count("syncData"), 0);
+    directory.files.fault = () => undefined;
+    const committed = await incoming.commit(hashStudy("1.2.3"));
+    assert.equal(committed.length, 20_000_000);
+    assert.equal(directory.files.calls.at(-1)?.operation, "syncData");
+    await spool.close();
+  }));
+
+Deno.test("a queue's name that a person made a link is not written through", () =>
+  withSpool(async (directory) => {
+    const { spool } = await directory.start();
+    const entry = await store(spool, ["a"], noise(3000, 1));
+    const elsewhere = join(directory.path, "elsewhere.dcm");
+    Deno.renameSync(entry.path, elsewhere);
+    const hash = sha256(Deno.readFileSync(elsewhere));
+    Deno.symlinkSync(elsewhere, entry.path);
+    spool.delivered(entry, "a");
+    await deliverAll(spool);
+    for (let n = 0; n < 100; n++) await store(spool, ["a"], noise(3000, 1000 + n));
+    assert.equal(sha256(Deno.readFileSync(elsewhere)), hash);
     await spool.close();
   }));
