@@ -134,9 +134,9 @@ class Run {
     return await this.#withPacs(
       async () =>
         await withSubject(await Forwarder.start(this.#home, ports), async (forwarder) => {
+          const before = forwarder.figures();
           const endedMs = await forwarder.forwarded();
-          const nothing = { cpuS: 0, peakRssBytes: 0 };
-          return measurement(endedMs - forwarder.readyMs, nothing, forwarder.figures());
+          return measurement(endedMs - forwarder.readyMs, before, forwarder.figures());
         }),
       ports,
     );
