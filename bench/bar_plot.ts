@@ -3,6 +3,7 @@
  */
 
 import type { SubjectName, Work } from "./cases.ts";
+import type { Kind } from "./load.ts";
 import type { Result } from "./report.ts";
 import { px, svgCard, textAt } from "./svg.ts";
 
@@ -27,7 +28,7 @@ const COLOURS: Readonly<Partial<Record<SubjectName, string>>> = {
 
 interface Group {
   readonly title: string;
-  readonly load: string;
+  readonly kind: Kind;
   readonly work: Work;
   readonly bars: readonly { readonly subject: SubjectName; readonly label: string }[];
 }
@@ -41,13 +42,10 @@ const NOT_DURABLE = [
 ] as const;
 
 const GROUPS: readonly Group[] = (["receive", "end-to-end"] as const).flatMap((work) =>
-  ([["526 KB x 1000", "1,000 CT slices of 526 KB"], [
-    "12 KB x 2000",
-    "2,000 images of 12 KB",
-  ]] as const)
-    .map(([load, what]) => ({
+  ([["slices", "CT slices of 526 KB"], ["small", "images of 12 KB"]] as const)
+    .map(([kind, what]) => ({
       title: `${work === "receive" ? "Received" : "Received and forwarded"}: ${what}`,
-      load,
+      kind,
       work,
       bars: work === "receive"
         ? [FLOOR, FORWARDER, ...NOT_DURABLE, ORTHANC]
@@ -83,7 +81,7 @@ export function barPlot(all: readonly Result[]): string {
 function barsOf(group: Group, all: readonly Result[]) {
   return group.bars.flatMap(({ subject, label }) => {
     const result = all.find((one) =>
-      one.load === group.load && one.subject === subject &&
+      one.kind === group.kind && one.subject === subject &&
       (one.work === group.work || one.work === "floor") &&
       one.senders === 1 && one.destinations === 1
     );

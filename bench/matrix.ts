@@ -3,12 +3,13 @@
  */
 
 import type { Case, SubjectName, Work } from "./cases.ts";
+import type { Kind } from "./load.ts";
 
-/** The cases of a load by its name; none where there is no such load. */
-export function casesOf(load: string): Case[] {
+/** The cases of a load. */
+export function casesOf(load: Kind): Case[] {
   switch (load) {
-    case "526 KB x 1000":
-    case "12 KB x 2000":
+    case "slices":
+    case "small":
       return [
         sync(),
         ...[1, 4, 16].flatMap((senders) => [
@@ -24,7 +25,7 @@ export function casesOf(load: string): Case[] {
         one("orthanc", "receive"),
         one("orthanc", "end-to-end"),
       ];
-    case "200 MB x 5":
+    case "long":
       return [
         sync(),
         straight(1),
@@ -46,8 +47,6 @@ export function casesOf(load: string): Case[] {
         one("forwarder", "end-to-end"),
         one("forwarder", "end-to-end", { senders: 4, destinations: 3 }),
       ];
-    default:
-      return [];
   }
 }
 
