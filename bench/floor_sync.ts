@@ -1,14 +1,15 @@
 /*
  * The floor of the disk, a program of its own: the bytes of files written into empty files made ahead of time, with one
- * fdatasync each, one after the other. Of the ways tried it is the fastest: open files, large writes, the sync in the same thread.
- * Smaller pieces, and having the kernel begin to write early, took as long or longer.
+ * fdatasync each, one after the other. Of the ways tried it is the fastest: open files, large writes, the sync in the same
+ * thread. Smaller pieces, and having the kernel begin to write early, took as long or longer.
  *
  *     deno run --allow-read --allow-write bench/floor_sync.ts TARGET FILE...
  *
  * Reading is not timed, and goes into one buffer that is used again. That is no detail. On a virtual machine that gives free
  * memory back to its host, a page that was not used lately is slow to touch, and a program that takes fresh memory for each
- * file pushes the page cache onto such pages: its writes then took 1.5 ms for 526 KB instead of 0.14 ms, its syncs no
- * longer than before; one buffer as long as a file of 200 MB made that take up to five times as long. A floor measured so was no floor, for the forwarder, which takes none, was faster.
+ * file pushes the page cache onto such pages. Its writes then took 1.5 ms for 526 KB instead of 0.14 ms, its syncs no longer
+ * than before; a buffer as long as the whole, for 200 MB, made the floor up to five times as high. The forwarder, which
+ * receives into one buffer, too, was faster than such a floor.
  *
  * What may still be faster: several senders, whose syncs the file system commits together, and writing over files that
  * have their blocks already, whose sync has no new blocks to record. One sender that waits for each answer, sending into
