@@ -26,7 +26,7 @@ export const SUBJECTS = {
   forwarder: "this program",
   storescp: "DCMTK's storescp into files, nothing synced",
   "dcmjs-dimse": "dcmjs-dimse's Scp streaming into files, nothing synced",
-  orthanc: "Orthanc, its storage synced; forwarding by its Lua script",
+  orthanc: "Orthanc, its storage synced, forwarding by a script in Lua",
 } as const;
 
 export type SubjectName = keyof typeof SUBJECTS;

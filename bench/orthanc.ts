@@ -1,7 +1,10 @@
 /*
- * Orthanc as a durable router: its storage area synced, and a script in Lua that sends each instance on and deletes it, as
- * its documentation shows for that purpose. Its network is DCMTK's and needs the same environment: without it each image
- * waits 40 ms for an acknowledgement, which says nothing about Orthanc.
+ * Orthanc as a durable router: its storage area synced, and a script in Lua that sends each instance on and deletes it when
+ * that has succeeded.
+ *
+ * Of two ways to say that in Lua this is the faster. `Delete(SendToModality(...))` appends to one job, which Orthanc
+ * serializes whole at each of its steps: a backlog costs the square of its length. Its network is DCMTK's and
+ * needs the same environment: without it each image waits 40 ms for an acknowledgement, which says nothing about Orthanc.
  */
 
 import { join } from "node:path";
@@ -31,7 +34,9 @@ export class Orthanc implements Subject {
       script,
       [
         "function OnStoredInstance(instanceId, tags, metadata, origin)",
-        '  Delete(SendToModality(instanceId, "pacs"))',
+        '  if RestApiPost("/modalities/pacs/store", instanceId) then',
+        '    RestApiDelete("/instances/" .. instanceId)',
+        "  end",
         "end",
         "",
       ].join("\n"),
