@@ -35,6 +35,8 @@ export function casesOf(load: Kind): Case[] {
         one("dcmjs-dimse", "receive"),
         one("forwarder", "forward"),
         one("forwarder", "end-to-end"),
+        one("forwarder", "end-to-end", { senders: 4 }),
+        one("orthanc", "end-to-end"),
       ];
     case "mixed":
       return [
@@ -44,8 +46,11 @@ export function casesOf(load: Kind): Case[] {
         one("forwarder", "receive"),
         one("forwarder", "receive", { senders: 4 }),
         one("storescp", "receive"),
+        one("storescp", "receive", { senders: 4 }),
+        one("dcmjs-dimse", "receive"),
         one("forwarder", "end-to-end"),
         one("forwarder", "end-to-end", { senders: 4, destinations: 3 }),
+        one("orthanc", "end-to-end"),
       ];
   }
 }
