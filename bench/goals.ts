@@ -20,7 +20,7 @@ const SLICES = "526 KB";
 const SMALL = "12 KB";
 
 /** The most memory of the program in any case, in bytes. */
-const MOST_RSS = 150 * 1024 * 1024;
+const MOST_RSS = 150_000_000;
 
 /** Holds results against the goals. */
 export function verdicts(all: readonly Result[]): Verdict[] {

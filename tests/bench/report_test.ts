@@ -15,7 +15,7 @@ function series(
   const rounds: Measurement[] = walls.map((wallS, n) => ({
     wallS,
     cpuS: wallS / 2,
-    peakRssBytes: (100 + n) * 1024 * 1024,
+    peakRssBytes: (100 + n) * 1_000_000,
   }));
   const load = { kind, name: kind, instances: 1000, bytes: 1 };
   return { load, case: { senders: 1, destinations: 1, ...one }, rounds };
@@ -47,7 +47,7 @@ Deno.test("a ratio is to the floor of the same load: of the wire with as many se
   assert.equal(all[4]!.timesStraight, 2);
   assert.deepEqual(all[4]!.wallRangeS, [2, 12]);
   assert.equal(all[4]!.cpuS, 4);
-  assert.equal(all[4]!.peakRssBytes, 104 * 1024 * 1024, "memory is the most of all rounds");
+  assert.equal(all[4]!.peakRssBytes, 104_000_000, "memory is the most of all rounds");
   assert.equal(all[5]!.timesStraight, null, "no floor of the wire with 16 senders was measured");
 });
 
@@ -90,8 +90,8 @@ Deno.test("the goal for memory looks at our most in any case, and at nobody else
   const hungry = series("small", { subject: "orthanc", work: "receive" }, ...Array(90).fill(1));
   const ours = (rounds: number) =>
     series("small", { subject: "forwarder", work: "receive" }, ...Array(rounds).fill(1));
-  assert.equal(verdictOf([hungry, ours(51)], goal).met, true, "150 MiB");
-  assert.equal(verdictOf([hungry, ours(51), ours(52)], goal).met, false, "151 MiB");
+  assert.equal(verdictOf([hungry, ours(51)], goal).met, true, "150 MB");
+  assert.equal(verdictOf([hungry, ours(51), ours(52)], goal).met, false, "151 MB");
 });
 
 Deno.test("every figure that a goal needs is measured", () => {
