@@ -12,7 +12,7 @@ import { DimseReceiver } from "./dimse.ts";
 import type { SyncFloor } from "./floor_sync.ts";
 import { Forwarder } from "./forwarder.ts";
 import { type Load, share } from "./load.ts";
-import { settleDisk } from "./machine.ts";
+import { settleDisk, warmMemory } from "./machine.ts";
 import { Orthanc } from "./orthanc.ts";
 import type { ProcessFigures } from "./process_tree.ts";
 import { send, type Sending } from "./senders.ts";
@@ -88,9 +88,15 @@ export async function measure(one: Case, load: Load, home: string): Promise<Meas
   }
 }
 
+/** The same state of disk and memory for everybody who is about to write a load. */
+async function settle(load: Load, home: string): Promise<void> {
+  warmMemory(join(home, "warm"), load.bytes);
+  await settleDisk();
+}
+
 async function synced(load: Load, home: string): Promise<Measurement> {
   const program = fileURLToPath(new URL("floor_sync.ts", import.meta.url));
-  await settleDisk();
+  await settle(load, home);
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-read", "--allow-write", program, join(home, "files"), ...load.files],
     stdin: "null",
@@ -148,7 +154,7 @@ class Run {
       await withSubject(
         await start(this.#home, pacs.map((one) => one.port)),
         async (subject) => {
-          await settleDisk();
+          await settle(this.#load, this.#home);
           const before = subject.figures();
           const { beganMs } = await this.#send(subject.port, subject.aeTitle);
           const endedMs = subject.forwarded === undefined
@@ -162,7 +168,7 @@ class Run {
 
   /** Sends the load and counts what is kept then. */
   async #fill(subject: Subject): Promise<Measurement> {
-    await settleDisk();
+    await settle(this.#load, this.#home);
     const before = subject.figures();
     const { beganMs, endedMs } = await this.#send(subject.port, subject.aeTitle);
     const after = subject.figures();
