@@ -12,7 +12,7 @@ import { DimseReceiver } from "./dimse.ts";
 import type { SyncFloor } from "./floor_sync.ts";
 import { Forwarder } from "./forwarder.ts";
 import { type Load, share } from "./load.ts";
-import { settleDisk } from "./machine.ts";
+import { settleDisk, warmMemory } from "./machine.ts";
 import { Orthanc } from "./orthanc.ts";
 import type { ProcessFigures } from "./process_tree.ts";
 import { send, type Sending } from "./senders.ts";
@@ -26,23 +26,10 @@ export const SUBJECTS = {
   forwarder: "this program",
   storescp: "DCMTK's storescp into files, nothing synced",
   "dcmjs-dimse": "dcmjs-dimse's Scp streaming into files, nothing synced",
-  orthanc: "Orthanc, its storage synced, forwarding by its Lua script; a tenth of the load",
+  orthanc: "Orthanc, its storage synced, forwarding by a script in Lua",
 } as const;
 
 export type SubjectName = keyof typeof SUBJECTS;
-
-/**
- * Of each load, so much goes through a program; all of it where nothing is said. Orthanc takes several times longer for
- * each instance when thousands wait for its jobs: a tenth is in its favour.
- */
-const FRACTIONS: Partial<Record<SubjectName, number>> = { orthanc: 0.1 };
-
-/** What of a load goes through a program. */
-export function portion(load: Load, subject: SubjectName): Load {
-  const fraction = FRACTIONS[subject] ?? 1;
-  const files = load.files.slice(0, Math.ceil(load.files.length * fraction));
-  return { ...load, files, instances: files.length, bytes: load.bytes * fraction };
-}
 
 /** What is done with them. */
 export const WORK = {
@@ -101,9 +88,15 @@ export async function measure(one: Case, load: Load, home: string): Promise<Meas
   }
 }
 
+/** The same state of disk and memory for everybody who is about to write a load. */
+async function settle(load: Load, home: string): Promise<void> {
+  warmMemory(join(home, "warm"), load.bytes);
+  await settleDisk();
+}
+
 async function synced(load: Load, home: string): Promise<Measurement> {
   const program = fileURLToPath(new URL("floor_sync.ts", import.meta.url));
-  await settleDisk();
+  await settle(load, home);
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-read", "--allow-write", program, join(home, "files"), ...load.files],
     stdin: "null",
@@ -147,9 +140,9 @@ class Run {
     return await this.#withPacs(
       async () =>
         await withSubject(await Forwarder.start(this.#home, ports), async (forwarder) => {
+          const before = forwarder.figures();
           const endedMs = await forwarder.forwarded();
-          const nothing = { cpuS: 0, peakRssBytes: 0 };
-          return measurement(endedMs - forwarder.readyMs, nothing, forwarder.figures());
+          return measurement(endedMs - forwarder.readyMs, before, forwarder.figures());
         }),
       ports,
     );
@@ -161,7 +154,7 @@ class Run {
       await withSubject(
         await start(this.#home, pacs.map((one) => one.port)),
         async (subject) => {
-          await settleDisk();
+          await settle(this.#load, this.#home);
           const before = subject.figures();
           const { beganMs } = await this.#send(subject.port, subject.aeTitle);
           const endedMs = subject.forwarded === undefined
@@ -175,7 +168,7 @@ class Run {
 
   /** Sends the load and counts what is kept then. */
   async #fill(subject: Subject): Promise<Measurement> {
-    await settleDisk();
+    await settle(this.#load, this.#home);
     const before = subject.figures();
     const { beganMs, endedMs } = await this.#send(subject.port, subject.aeTitle);
     const after = subject.figures();

@@ -1,117 +1,143 @@
 /*
- * A plot with lines: what was measured against what, both axes logarithmic unless the figure says otherwise or a
- * value is not above 0. Pure.
+ * A figure as a line plot. Pure.
+ *
+ * Logarithmic in both directions unless the figure says otherwise: what grows as its cause does is a straight line of one
+ * slope there, and what bends upward is seen. A value that could not be measured is a gap in its line. Where not all
+ * values are above 0, y is linear.
  */
 
-import type { Axis, Figure } from "./figure.ts";
-import { dot, drawing, INK, line, OTHERS, OURS, polyline, text } from "./svg.ts";
+import type { Figure, Series } from "./figure.ts";
+import { axisText, linearScale, logScale, type Scale, tickText } from "./plot_scale.ts";
+import { colourClass, px, svgCard, textAt, textWidth } from "./svg.ts";
 
 const WIDTH = 760;
-const HEIGHT = 400;
 const LEFT = 84;
-const RIGHT = 180;
-const TOP = 44;
-const BOTTOM = 56;
-
-/** From a value to a place on the drawing, and the values that are marked. */
-interface Scale {
-  readonly place: (value: number) => number;
-  readonly marks: readonly number[];
-}
+const RIGHT = 28;
+const TOP = 48;
+const PLOT_HEIGHT = 300;
+const BELOW_AXIS = 48;
+const LEGEND_ROW = 22;
+const SIZE = 12;
+/** So many different x or fewer are written each where they stand. */
+const FEW_X = 9;
 
 /** Draws a figure as SVG. */
 export function linePlot(figure: Figure): string {
-  const points = figure.series.flatMap((one) => one.points)
-    .filter((point): point is readonly [number, number] => point[1] !== null);
-  const xs = points.map(([x]) => x);
-  const ys = points.map(([, y]) => y);
-  const x = logarithmic(xs, LEFT, WIDTH - RIGHT);
+  const bottom = TOP + PLOT_HEIGHT;
+  const points = figure.series.flatMap((series) => series.points);
+  const ys = points.map(([, y]) => y).filter((y) => y !== null);
+  const x = xScale(points.map(([value]) => value));
   const y = figure.linearY === true || ys.some((value) => value <= 0)
-    ? linear(ys, HEIGHT - BOTTOM, TOP)
-    : logarithmic(ys, HEIGHT - BOTTOM, TOP);
-  const shapes = [text(LEFT, 22, figure.title, { size: 15, bold: true })];
-  for (const mark of x.marks) {
-    const at = x.place(mark);
-    shapes.push(line([at, TOP], [at, HEIGHT - BOTTOM]));
-    shapes.push(text(at, HEIGHT - BOTTOM + 18, told(mark, figure.x), { anchor: "middle" }));
+    ? linearScale(ys, bottom, TOP)
+    : logScale(ys, bottom, TOP, true);
+  const legend = legendOf(figure.series, bottom + BELOW_AXIS + LEGEND_ROW);
+  return svgCard(WIDTH, bottom + BELOW_AXIS + legend.rows * LEGEND_ROW + 18, figure.title, [
+    textAt(20, 28, figure.title, { style: "h" }),
+    ...gridY(y, figure),
+    ...axisX(x, bottom, figure),
+    `<path class="axis" fill="none" d="M${LEFT} ${TOP}V${bottom}H${WIDTH - RIGHT}"/>`,
+    ...figure.series.map((series, n) => lineOf(series, n, x, y)),
+    ...legend.parts,
+  ]);
+}
+
+function xScale(values: readonly number[]): Scale {
+  const different = [...new Set(values)].sort((a, b) => a - b);
+  const scale = different.some((value) => value < 0)
+    ? linearScale(different, LEFT + 16, WIDTH - RIGHT - 16)
+    : logScale(different, LEFT + 16, WIDTH - RIGHT - 16, false);
+  return different.length > 0 && different.length <= FEW_X
+    ? { at: scale.at, ticks: different }
+    : scale;
+}
+
+function gridY(scale: Scale, { y }: Figure): string[] {
+  const middle = TOP + PLOT_HEIGHT / 2;
+  const name = textAt(0, 0, axisText(y), { anchor: "middle", style: "m" });
+  return [
+    `<g transform="translate(24 ${middle}) rotate(-90)">${name}</g>`,
+    ...scale.ticks.flatMap((tick) => {
+      const at = px(scale.at(tick));
+      return [
+        `<path class="grid" d="M${LEFT} ${at}H${WIDTH - RIGHT}"/>`,
+        textAt(LEFT - 8, scale.at(tick) + 4, tickText(tick, y.unit), { anchor: "end" }),
+      ];
+    }),
+  ];
+}
+
+function axisX(scale: Scale, bottom: number, { x }: Figure): string[] {
+  const parts = [
+    textAt((LEFT + WIDTH - RIGHT) / 2, bottom + 42, axisText(x), { anchor: "middle", style: "m" }),
+  ];
+  let taken = -Infinity;
+  for (const tick of scale.ticks) {
+    const at = scale.at(tick);
+    const text = tickText(tick, x.unit);
+    const half = textWidth(text, SIZE) / 2;
+    parts.push(`<path class="axis" d="M${px(at)} ${bottom}v5"/>`);
+    // A number that would run into the one before it is left out; its stroke stays.
+    if (at - half < taken) continue;
+    parts.push(textAt(at, bottom + 20, text, { anchor: "middle" }));
+    taken = at + half + 6;
   }
-  for (const mark of y.marks) {
-    const at = y.place(mark);
-    shapes.push(line([LEFT, at], [WIDTH - RIGHT, at]));
-    shapes.push(text(LEFT - 8, at + 4, told(mark, figure.y), { anchor: "end" }));
-  }
-  const middle = (LEFT + WIDTH - RIGHT) / 2;
-  shapes.push(text(middle, HEIGHT - 14, named(figure.x), { anchor: "middle" }));
-  const half = (TOP + HEIGHT - BOTTOM) / 2;
-  shapes.push(text(18, half, named(figure.y), { anchor: "middle", turn: -90 }));
-  const colours = [OURS, ...OTHERS];
-  figure.series.forEach(({ name, points }, n) => {
-    const colour = colours[n % colours.length]!;
-    // A point that could not be measured is a gap.
-    let run: [number, number][] = [];
-    const end = () => {
-      if (run.length > 1) shapes.push(polyline(run, colour));
-      run = [];
-    };
-    for (const [at, value] of points) {
-      if (value === null) {
-        end();
-        continue;
-      }
-      const place: [number, number] = [x.place(at), y.place(value)];
-      run.push(place);
-      shapes.push(dot(...place, colour));
+  return parts;
+}
+
+function lineOf(series: Series, n: number, x: Scale, y: Scale): string {
+  let path = "";
+  let drawing = false;
+  const marks: string[] = [];
+  for (const [atX, atY] of series.points) {
+    if (atY === null) {
+      drawing = false;
+      continue;
     }
-    end();
-    const legend = TOP + 10 + n * 20;
-    shapes.push(dot(WIDTH - RIGHT + 18, legend - 4, colour));
-    shapes.push(text(WIDTH - RIGHT + 28, legend, name, { fill: INK }));
+    const [left, top] = [x.at(atX), y.at(atY)];
+    path += `${drawing ? "L" : "M"}${px(left)} ${px(top)}`;
+    marks.push(mark(left, top, n));
+    drawing = true;
+  }
+  const colour = colourClass(n);
+  return `<g class="${colour}"><path class="${colour} line" stroke-width="2" ` +
+    `stroke-linejoin="round" d="${path}"/>${marks.join("")}</g>`;
+}
+
+/** Shapes differ as well as colours, for who cannot tell the colours or prints in grey. */
+function mark(x: number, y: number, n: number): string {
+  const at = (dx: number, dy: number) => `${px(x + dx)} ${px(y + dy)}`;
+  switch (n % 4) {
+    case 0:
+      return `<circle cx="${px(x)}" cy="${px(y)}" r="3.5"/>`;
+    case 1:
+      return `<path d="M${at(-3.5, -3.5)}h7v7h-7z"/>`;
+    case 2:
+      return `<path d="M${at(0, -4.5)}L${at(4.5, 3.5)}L${at(-4.5, 3.5)}z"/>`;
+    default:
+      return `<path d="M${at(0, -5)}L${at(5, 0)}L${at(0, 5)}L${at(-5, 0)}z"/>`;
+  }
+}
+
+function legendOf(
+  series: readonly Series[],
+  top: number,
+): { readonly parts: string[]; readonly rows: number } {
+  const parts: string[] = [];
+  let [x, rows] = [LEFT, 1];
+  series.forEach(({ name }, n) => {
+    const width = 34 + textWidth(name, SIZE) + 18;
+    if (x > LEFT && x + width > WIDTH - 10) {
+      x = LEFT;
+      rows++;
+    }
+    const y = top + (rows - 1) * LEGEND_ROW;
+    parts.push(
+      `<g class="${colourClass(n)}"><path stroke-width="2" d="M${px(x)} ${px(y - 4)}h26"/>${
+        mark(x + 13, y - 4, n)
+      }</g>`,
+      textAt(x + 34, y, name),
+    );
+    x += width;
   });
-  return drawing(WIDTH, HEIGHT, figure.title, shapes);
-}
-
-function named({ label, unit }: Axis): string {
-  return unit === "" ? label : `${label} (${unit === "bytes" ? "B" : unit})`;
-}
-
-/** 1, 2 and 5 of each power of ten, or the powers alone where there are many. */
-function logarithmic(values: readonly number[], from: number, to: number): Scale {
-  const positive = values.filter((value) => value > 0);
-  const least = Math.min(...positive);
-  const most = Math.max(...positive, least * 1.01);
-  // A line that hardly rises must not look as if it did.
-  const [low, high] = most / least < 4
-    ? [Math.sqrt(least * most) / 3, Math.sqrt(least * most) * 3]
-    : [least / 1.15, most * 1.15];
-  const span = Math.log(high / low);
-  const place = (value: number) => from + (to - from) * Math.log(Math.max(value, low) / low) / span;
-  const decades = Math.log10(high / low);
-  const steps = decades > 3 ? [1] : decades > 1.5 ? [1, 3] : [1, 2, 5];
-  const marks: number[] = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
-    for (const step of steps) {
-      const mark = step * 10 ** power;
-      if (mark >= low && mark <= high) marks.push(mark);
-    }
-  }
-  return { place, marks };
-}
-
-function linear(values: readonly number[], from: number, to: number): Scale {
-  const most = Math.max(...values, 0) * 1.08 || 1;
-  const rough = most / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough) ?? rough;
-  const marks: number[] = [];
-  for (let mark = 0; mark <= most; mark += step) marks.push(mark);
-  return { place: (value) => from + (to - from) * value / most, marks };
-}
-
-/** A value as it stands beside an axis. */
-function told(value: number, { unit }: Axis): string {
-  const short = (one: number) => String(Number(one.toPrecision(3)));
-  const steps = [[1e9, "G"], [1e6, "M"], [1e3, "k"]] as const;
-  if (unit === "s" || unit === "ms" || unit === "MB" || unit === "MB/s") return short(value);
-  for (const [step, name] of steps) if (value >= step) return `${short(value / step)}${name}`;
-  return short(value);
+  return { parts, rows };
 }

@@ -19,6 +19,14 @@ export interface LoadPlan {
   readonly parts: readonly Part[];
 }
 
+/** Which load it is, however much of it is sent. */
+export type Kind = "slices" | "small" | "long" | "mixed";
+
+/** A load of the benchmark. */
+export interface KindPlan extends LoadPlan {
+  readonly kind: Kind;
+}
+
 /** Studies on the disk. */
 export interface Load extends LoadPlan {
   /** Nothing but Part 10 files. */
@@ -36,11 +44,12 @@ const SMALL = { rows: 72, columns: 72 };
 const LONG = { rows: 5000, columns: 5000 };
 const LONGER = { rows: 10_000, columns: 10_000 };
 
-export const LOADS: readonly LoadPlan[] = [
-  { name: "526 KB x 1000", parts: [{ instances: 1000, ...SLICES }] },
-  { name: "12 KB x 2000", parts: [{ instances: 2000, ...SMALL }] },
-  { name: "200 MB x 5", parts: [{ instances: 5, ...LONGER }] },
+export const LOADS: readonly KindPlan[] = [
+  { kind: "slices", name: "526 KB x 1000", parts: [{ instances: 1000, ...SLICES }] },
+  { kind: "small", name: "12 KB x 2000", parts: [{ instances: 2000, ...SMALL }] },
+  { kind: "long", name: "200 MB x 5", parts: [{ instances: 5, ...LONGER }] },
   {
+    kind: "mixed",
     name: "mixed",
     parts: [
       { instances: 200, ...SLICES },
@@ -51,14 +60,15 @@ export const LOADS: readonly LoadPlan[] = [
 ];
 
 /** The same with a tenth of the instances, for work on the benchmark itself. */
-export const QUICK_LOADS: readonly LoadPlan[] = LOADS.map(({ name, parts }) => ({
-  name,
+export const QUICK_LOADS: readonly KindPlan[] = LOADS.map(({ kind, name, parts }) => ({
+  kind,
+  name: `${name}, a tenth`,
   parts: parts.map(({ instances, ...size }) => ({ instances: Math.ceil(instances / 10), ...size })),
 }));
 
 /** Writes a load below `parent`. */
-export async function makeLoad(parent: string, plan: LoadPlan): Promise<Load> {
-  const directory = join(parent, plan.name.replaceAll(" ", "-"));
+export async function makeLoad<P extends LoadPlan>(parent: string, plan: P): Promise<P & Load> {
+  const directory = join(parent, plan.name.replaceAll(/[ ,]+/g, "-"));
   const kinds: string[][] = [];
   for (const [n, part] of plan.parts.entries()) {
     kinds.push(await writeStudy(join(directory, String(n)), { ...part, seed: n + 1 }));

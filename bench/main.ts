@@ -2,8 +2,9 @@
  * `deno task bench`: how fast the forwarder is beside what the wire and the disk allow and beside its peers, measured in the
  * same run.
  *
- *     --rounds N      rounds, each of every case once, in turns [5]
- *     --load NAME     only this load ("526 KB x 1000", "12 KB x 2000", "200 MB x 5", "mixed"); may be given again
+ *     --rounds N      rounds, each of every case once, in turns; of Orthanc's in every other one [5]
+ *     --load NAME     only this load: slices (526 KB x 1000), small (12 KB x 2000), long (200 MB x 5), mixed;
+ *                     may be given again
  *     --work NAME     only this work (receive, forward, end-to-end), and the floors; may be given again
  *     --subject NAME  only this program (forwarder, storescp, dcmjs-dimse, orthanc), and the floors; may be given again
  *     --quick         a tenth of the instances and one round, for work on the benchmark itself
@@ -13,10 +14,10 @@
  * Seconds differ from machine to machine and from hour to hour; the ratios are what to compare. Prints a table and which
  * goals were met, and writes all figures to bench/results. Anything lost, left over or given up ends it with exit code 1.
  *
- * Needs DCMTK, Orthanc, Linux and 30 GB of disk. Two habits of disks would otherwise be measured instead of the program. ext4 makes
- * files more slowly for some minutes after many were deleted (it looks anew at each inode it may not yet give out again),
- * and the disk of a virtual machine is several times slower where nothing was ever written. So what a case leaves behind
- * is emptied, not deleted, until the end, and an unmeasured round comes first. What the programs themselves delete remains:
+ * Needs DCMTK, Orthanc, Linux and 30 GB of disk. Two habits of disks would otherwise be measured instead of the program.
+ * ext4 makes files more slowly for some minutes after many were deleted (it looks anew at each inode it may not yet give
+ * out again), and the disk of a virtual machine is several times slower where nothing was ever written. So what a case
+ * leaves behind is emptied, not deleted, until the end, and an unmeasured round comes first. What the programs themselves delete remains:
  * a second run is better started five minutes later.
  */
 
@@ -25,9 +26,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { printLine, warnLine } from "../src/cli/terminal.ts";
 import { barPlot } from "./bar_plot.ts";
-import { type Case, measure, type Measurement, portion, SUBJECTS, WORK } from "./cases.ts";
+import { type Case, measure, type Measurement, SUBJECTS, WORK } from "./cases.ts";
 import { verdicts } from "./goals.ts";
-import { type Load, LOADS, makeLoad, QUICK_LOADS } from "./load.ts";
+import { type Kind, type KindPlan, type Load, LOADS, makeLoad, QUICK_LOADS } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { casesOf } from "./matrix.ts";
 import { results, resultTable, type Series } from "./report.ts";
@@ -36,7 +37,7 @@ const RESULTS = fileURLToPath(new URL("results", import.meta.url));
 
 interface Options {
   readonly rounds: number;
-  readonly loads: readonly string[];
+  readonly loads: readonly Kind[];
   readonly wants: (one: Case) => boolean;
   readonly quick: boolean;
   readonly directory: string;
@@ -61,9 +62,9 @@ function readOptions(args: string[]): Options {
   if (!/^[1-9]\d{0,2}$/.test(rounds)) {
     throw new Error(`--rounds ${rounds}: wanted a number from 1 to 999`);
   }
-  const loads = chosen("load", LOADS.map((load) => load.name), values.load);
-  const works = chosen("work", Object.keys(WORK), values.work);
-  const subjects = chosen("subject", Object.keys(SUBJECTS), values.subject);
+  const loads = chosen("load", LOADS.map((load) => load.kind), values.load);
+  const works = chosen<string>("work", Object.keys(WORK), values.work);
+  const subjects = chosen<string>("subject", Object.keys(SUBJECTS), values.subject);
   return {
     rounds: Number(rounds),
     loads,
@@ -76,9 +77,13 @@ function readOptions(args: string[]): Options {
 }
 
 /** All there are where none is named. */
-function chosen(option: string, all: readonly string[], named: readonly string[] = []): string[] {
+function chosen<T extends string>(
+  option: string,
+  all: readonly T[],
+  named: readonly string[] = [],
+): T[] {
   for (const name of named) {
-    if (!all.includes(name)) {
+    if (!all.some((one) => one === name)) {
       throw new Error(`--${option} "${name}": wanted one of "${all.join('", "')}"`);
     }
   }
@@ -90,14 +95,15 @@ async function run(options: Options): Promise<void> {
   await Deno.mkdir(options.directory, { recursive: true });
   const machine = await describeMachine(options.directory);
   printLine(
-    `${machine.cores} cores of ${machine.processor}, Deno ${machine.deno}, DCMTK ${machine.dcmtk}, Orthanc ${machine.orthanc}`,
+    `${machine.cores} cores of ${machine.processor}, Deno ${machine.deno}, ` +
+      `DCMTK ${machine.dcmtk}, Orthanc ${machine.orthanc}`,
   );
   printLine(`Disk  ${machine.disk}`);
   const directory = await Deno.makeTempDir({ dir: options.directory, prefix: "work-" });
   try {
-    const loads: Load[] = [];
+    const loads: (KindPlan & Load)[] = [];
     for (const plan of options.quick ? QUICK_LOADS : LOADS) {
-      if (options.loads.includes(plan.name)) loads.push(await makeLoad(directory, plan));
+      if (options.loads.includes(plan.kind)) loads.push(await makeLoad(directory, plan));
     }
     const all = await measureAll(options, loads, directory);
     await show(all, began, options, { machine, rounds: options.rounds, quick: options.quick });
@@ -109,12 +115,12 @@ async function run(options: Options): Promise<void> {
 /** Every case with every load in each round, so that what disturbs the machine disturbs all alike. */
 async function measureAll(
   { rounds, wants }: Options,
-  loads: readonly Load[],
+  loads: readonly (KindPlan & Load)[],
   directory: string,
 ): Promise<Series[]> {
   const all = loads.flatMap((load) =>
-    casesOf(load.name).filter(wants).map((one) => ({
-      load: portion(load, one.subject),
+    casesOf(load.kind).filter(wants).map((one) => ({
+      load,
       case: one,
       rounds: [] as Measurement[],
     }))
@@ -123,8 +129,8 @@ async function measureAll(
   for (let round = 0; round <= rounds; round++) {
     for (const [n, series] of all.entries()) {
       const { load, case: one } = series;
-      // The slowest, whose time is told by far less than others' differ.
-      if (round === 0 && one.subject === "orthanc") continue;
+      // The slowest by far, and what is told of it needs no more: every other round.
+      if (one.subject === "orthanc" && round % 2 === 0) continue;
       const home = join(directory, `home-${round}-${n + 1}`);
       await Deno.mkdir(home);
       const name =
@@ -152,7 +158,7 @@ function emptyFiles(directory: string): void {
 async function show(
   all: readonly Series[],
   began: Date,
-  { plot }: Options,
+  { plot, quick }: Options,
   about: object,
 ): Promise<void> {
   const figures = results(all);
@@ -165,6 +171,7 @@ async function show(
   }
   for (const name of new Set(figures.map((one) => one.work))) printLine(`${name}: ${WORK[name]}`);
   printLine();
+  if (quick) printLine("The goals are for whole loads; this run sent a tenth of each.");
   for (const { goal, measured, met } of goals) {
     const verdict = measured === "" ? "not measured" : met ? "met" : "NOT MET";
     printLine(`${verdict.padEnd(12)}  ${goal}${measured === "" ? "" : `  (${measured})`}`);

@@ -3,12 +3,13 @@
  */
 
 import type { Case, SubjectName, Work } from "./cases.ts";
+import type { Kind } from "./load.ts";
 
-/** The cases of a load by its name; none where there is no such load. */
-export function casesOf(load: string): Case[] {
+/** The cases of a load. */
+export function casesOf(load: Kind): Case[] {
   switch (load) {
-    case "526 KB x 1000":
-    case "12 KB x 2000":
+    case "slices":
+    case "small":
       return [
         sync(),
         ...[1, 4, 16].flatMap((senders) => [
@@ -24,7 +25,7 @@ export function casesOf(load: string): Case[] {
         one("orthanc", "receive"),
         one("orthanc", "end-to-end"),
       ];
-    case "200 MB x 5":
+    case "long":
       return [
         sync(),
         straight(1),
@@ -34,6 +35,8 @@ export function casesOf(load: string): Case[] {
         one("dcmjs-dimse", "receive"),
         one("forwarder", "forward"),
         one("forwarder", "end-to-end"),
+        one("forwarder", "end-to-end", { senders: 4 }),
+        one("orthanc", "end-to-end"),
       ];
     case "mixed":
       return [
@@ -43,11 +46,12 @@ export function casesOf(load: string): Case[] {
         one("forwarder", "receive"),
         one("forwarder", "receive", { senders: 4 }),
         one("storescp", "receive"),
+        one("storescp", "receive", { senders: 4 }),
+        one("dcmjs-dimse", "receive"),
         one("forwarder", "end-to-end"),
         one("forwarder", "end-to-end", { senders: 4, destinations: 3 }),
+        one("orthanc", "end-to-end"),
       ];
-    default:
-      return [];
   }
 }
 

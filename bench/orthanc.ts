@@ -1,6 +1,10 @@
 /*
- * Orthanc as a durable router: its storage area synced, and a script in Lua that sends each instance on and deletes it, as
- * its documentation shows for that purpose.
+ * Orthanc as a durable router: its storage area synced, and a script in Lua that sends each instance on and deletes it when
+ * that has succeeded.
+ *
+ * Of two ways to say that in Lua this is the faster. `Delete(SendToModality(...))` appends to one job, which Orthanc
+ * serializes whole at each of its steps: a backlog costs the square of its length. Its network is DCMTK's and
+ * needs the same environment: without it each image waits 40 ms for an acknowledgement, which says nothing about Orthanc.
  */
 
 import { join } from "node:path";
@@ -30,7 +34,9 @@ export class Orthanc implements Subject {
       script,
       [
         "function OnStoredInstance(instanceId, tags, metadata, origin)",
-        '  Delete(SendToModality(instanceId, "pacs"))',
+        '  if RestApiPost("/modalities/pacs/store", instanceId) then',
+        '    RestApiDelete("/instances/" .. instanceId)',
+        "  end",
         "end",
         "",
       ].join("\n"),
@@ -53,7 +59,6 @@ export class Orthanc implements Subject {
         DicomModalities: Object.fromEntries(
           destinations.map((to) => ["pacs", ["ANY", "127.0.0.1", to]]),
         ),
-        TcpNoDelay: true,
         MaximumPduLength: 131_072,
         HttpPort: http,
         RemoteAccessAllowed: false,
@@ -62,7 +67,6 @@ export class Orthanc implements Subject {
     );
     const child = new Deno.Command("Orthanc", {
       args: [config],
-      // It is built on DCMTK, which is told so.
       env: DCMTK_ENVIRONMENT,
       stdin: "null",
       stdout: "null",

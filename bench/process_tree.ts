@@ -7,7 +7,10 @@
 export interface ProcessFigures {
   /** User and system time, in seconds, to a hundredth. */
   readonly cpuS: number;
-  /** The most memory held at once, in bytes: exact for one process, by looking now and then for several. */
+  /**
+   * The most memory held at once, in bytes: exact for one process (its resident set). For several, their proportional
+   * sets added up, as seen by looking now and then: what forked processes share is counted once.
+   */
   readonly peakRssBytes: number;
 }
 
@@ -19,7 +22,6 @@ const LOOK_MS = 40;
 
 interface Usage {
   readonly ticks: number;
-  readonly rssBytes: number;
   readonly peakBytes: number;
 }
 
@@ -40,7 +42,7 @@ export class ProcessTree {
     if (pids.length < 2 && !this.#forked) return;
     this.#forked = true;
     let sum = 0;
-    for (const pid of pids) sum += usage(pid)?.rssBytes ?? 0;
+    for (const pid of pids) sum += sharedFairly(pid);
     this.#peak = Math.max(this.#peak, sum);
   }
 
@@ -81,11 +83,19 @@ function usage(pid: number): Usage | undefined {
   // The second field is a name in parentheses that may contain anything; utime, stime and those of children that have
   // ended are fields 14 to 17.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const bytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0) * 1024;
   let ticks = 0;
   for (const field of fields.slice(11, 15)) ticks += Number(field);
-  return { ticks, rssBytes: bytes("VmRSS"), peakBytes: bytes("VmHWM") };
+  return { ticks, peakBytes: kilobytes(status, "VmHWM") };
+}
+
+/** The proportional set size of a process, in bytes: each page divided by those who share it; 0 where it has ended. */
+function sharedFairly(pid: number): number {
+  return kilobytes(text(`/proc/${pid}/smaps_rollup`) ?? "", "Pss");
+}
+
+/** A line of /proc as bytes; 0 where there is none, as of a process that has ended and was not waited for yet. */
+function kilobytes(lines: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(lines)?.[1] ?? 0) * 1024;
 }
 
 function text(path: string): string | undefined {

@@ -4,16 +4,23 @@
 
 import { formatBytes, table } from "../src/cli/terminal.ts";
 import type { Case, Measurement } from "./cases.ts";
+import type { Kind } from "./load.ts";
 
 /** All rounds of one case with one load. */
 export interface Series {
-  readonly load: { readonly name: string; readonly instances: number; readonly bytes: number };
+  readonly load: {
+    readonly kind: Kind;
+    readonly name: string;
+    readonly instances: number;
+    readonly bytes: number;
+  };
   readonly case: Case;
   readonly rounds: readonly Measurement[];
 }
 
 /** A series in figures; medians of its rounds where nothing else is said. */
 export interface Result extends Case {
+  readonly kind: Kind;
   readonly load: string;
   readonly instances: number;
   readonly bytes: number;
@@ -21,10 +28,11 @@ export interface Result extends Case {
   /** The shortest and the longest of the rounds. */
   readonly wallRangeS: readonly [number, number];
   readonly cpuS: number | null;
+  /** The most of all rounds. */
   readonly peakRssBytes: number | null;
-  /** Time for an instance over that of the floor of the wire with as many senders; null where it was not measured. */
+  /** `wallS` over that of the floor of the wire with as many senders; null where it was not measured. */
   readonly timesStraight: number | null;
-  /** The same over the floor of the disk, which has one writer. */
+  /** `wallS` over that of the floor of the disk, which has one writer. */
   readonly timesSync: number | null;
   readonly rounds: readonly Measurement[];
 }
@@ -42,14 +50,14 @@ export function median(values: readonly number[]): number {
 export function results(all: readonly Series[]): Result[] {
   return all.map(({ load, case: one, rounds }) => {
     const wall = medianWall(rounds);
-    const each = wall / load.instances;
     const walls = rounds.map((round) => round.wallS);
     const times = (floor: (other: Case) => boolean) => {
-      const found = all.find((other) => other.load.name === load.name && floor(other.case));
-      return found === undefined ? null : each / (medianWall(found.rounds) / found.load.instances);
+      const found = all.find((other) => other.load.kind === load.kind && floor(other.case));
+      return found === undefined ? null : wall / medianWall(found.rounds);
     };
     return {
       ...one,
+      kind: load.kind,
       load: load.name,
       instances: load.instances,
       bytes: load.bytes,
@@ -80,7 +88,7 @@ export function resultTable(all: readonly Result[]): string[] {
         "work",
         "senders",
         "destinations",
-        "instances",
+        "rounds",
         "wall s",
         "range",
         "ms each",
@@ -93,7 +101,7 @@ export function resultTable(all: readonly Result[]): string[] {
       result.work,
       String(result.senders),
       String(result.destinations),
-      String(result.instances),
+      String(result.rounds.length),
       result.wallS.toFixed(2),
       result.wallRangeS.map((wall) => wall.toFixed(2)).join("-"),
       (result.wallS * 1000 / result.instances).toFixed(2),

@@ -1,77 +1,91 @@
 /*
- * The few shapes that drawings are made of, as SVG text. Colours are such that they can be read on light and on dark
- * ground; nothing is loaded from elsewhere. Pure.
+ * What both kinds of plots have in common: the card they stand on, colours, text. Pure.
+ *
+ * A drawing brings its own background, and changes it together with its ink where the viewer prefers dark: so it can be
+ * read in a light and in a dark README, and also where the page's theme and the system's differ. No scripts and no fonts
+ * from elsewhere, for GitHub shows neither.
  */
 
-/** Of text and lines of reference. */
-export const INK = "#7a828e";
-/** The forwarder's own. */
-export const OURS = "#2f81f7";
-/** Of others, in order. */
-export const OTHERS = ["#bf8700", "#8250df", "#cf222e", "#1a7f37", "#0e8a8a", "#b35900"] as const;
+/** Colours that stay apart for colour-blind readers, for a light and for a dark ground. */
+const COLOURS: readonly (readonly [light: string, dark: string])[] = [
+  ["#0067b8", "#58a6ff"],
+  ["#c2510a", "#ff9a4d"],
+  ["#00795c", "#3fc79a"],
+  ["#a03a86", "#e08bcb"],
+  ["#8a6d00", "#e3c04d"],
+  ["#5f5bb8", "#a9a5ff"],
+  ["#5c6670", "#a3adb8"],
+];
 
-export interface TextOptions {
-  readonly anchor?: "start" | "middle" | "end";
-  readonly size?: number;
-  readonly bold?: boolean;
-  readonly fill?: string;
-  /** Degrees, about its own place. */
-  readonly turn?: number;
+/** Of a character of the sans serif font at one pixel of size, on the average; widths are estimates. */
+const CHARACTER_WIDTH = 0.56;
+
+/** How many colours there are; a further series takes the first again. */
+export const COLOUR_COUNT = COLOURS.length;
+
+/** Estimated width of a text, in pixels. */
+export function textWidth(text: string, size: number): number {
+  return text.length * size * CHARACTER_WIDTH;
 }
 
-export function text(x: number, y: number, content: string, options: TextOptions = {}): string {
-  const { anchor = "start", size = 12, bold = false, fill = INK, turn = 0 } = options;
-  const weight = bold ? ' font-weight="600"' : "";
-  const turned = turn === 0 ? "" : ` transform="rotate(${turn} ${round(x)} ${round(y)})"`;
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" font-size="${size}"` +
-    ` fill="${fill}"${weight}${turned}>${escape(content)}</text>`;
-}
-
-export function rectangle(x: number, y: number, width: number, height: number, fill: string) {
-  return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}"` +
-    ` rx="2" fill="${fill}"/>`;
-}
-
-export function line(
-  from: readonly [number, number],
-  to: readonly [number, number],
-  stroke = INK,
-  opacity = 0.35,
-): string {
-  return `<line x1="${round(from[0])}" y1="${round(from[1])}" x2="${round(to[0])}"` +
-    ` y2="${round(to[1])}" stroke="${stroke}" stroke-opacity="${opacity}"/>`;
-}
-
-export function polyline(points: readonly (readonly [number, number])[], stroke: string): string {
-  const list = points.map(([x, y]) => `${round(x)},${round(y)}`).join(" ");
-  return `<polyline points="${list}" fill="none" stroke="${stroke}" stroke-width="2"/>`;
-}
-
-export function dot(x: number, y: number, fill: string): string {
-  return `<circle cx="${round(x)}" cy="${round(y)}" r="3" fill="${fill}"/>`;
-}
-
-/** A whole drawing. */
-export function drawing(
-  width: number,
-  height: number,
-  title: string,
-  shapes: readonly string[],
-): string {
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}"` +
-    ` height="${height}" font-family="system-ui, sans-serif" role="img">`,
-    `<title>${escape(title)}</title>`,
-    ...shapes,
-    "</svg>",
-    "",
-  ].join("\n");
-}
-
-function round(value: number): string {
+/** A number for an attribute: tenths of a pixel are enough. */
+export function px(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
 
-function escape(content: string): string {
-  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+export function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}
+
+/** A text element; `anchor` says which end of it x is. */
+export function textAt(
+  x: number,
+  y: number,
+  text: string,
+  { anchor = "start", style = "t" }: {
+    readonly anchor?: "start" | "middle" | "end";
+    readonly style?: "t" | "h" | "m" | "b";
+  } = {},
+): string {
+  return `<text class="${style}" x="${px(x)}" y="${px(y)}" text-anchor="${anchor}">${
+    escapeXml(text)
+  }</text>`;
+}
+
+/** The class of the nth series: `c0`, `c1`, and so on; `fill` and `stroke` are its colour. */
+export function colourClass(n: number): string {
+  return `c${n % COLOUR_COUNT}`;
+}
+
+/** A whole drawing of `parts`, elements on a card of the given size in pixels. */
+export function svgCard(
+  width: number,
+  height: number,
+  title: string,
+  parts: readonly string[],
+): string {
+  const rules = (which: 0 | 1) =>
+    COLOURS.map((pair, n) => `.c${n}{fill:${pair[which]};stroke:${pair[which]}}`).join("");
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${px(width)} ${px(height)}" ` +
+    `width="${px(width)}" height="${px(height)}" role="img" aria-label="${escapeXml(title)}">`,
+    `<title>${escapeXml(title)}</title>`,
+    "<style>",
+    "text{font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:12px;" +
+    "fill:#1f2328}",
+    ".h{font-size:15px;font-weight:600}.b{font-weight:600}.m{fill:#57606a}",
+    ".card{fill:#fff;stroke:#d0d7de}.grid{stroke:#d8dee4}.axis{stroke:#6e7781}",
+    rules(0) + ".line{fill:none}",
+    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.m{fill:#9da7b3}" +
+    ".card{fill:#0d1117;stroke:#30363d}.grid{stroke:#272d35}.axis{stroke:#8b949e}" + rules(1) +
+    ".line{fill:none}}",
+    "</style>",
+    `<rect class="card" x="0.5" y="0.5" width="${px(width - 1)}" height="${
+      px(height - 1)
+    }" rx="6"/>`,
+    ...parts,
+    "</svg>",
+    "",
+  ].join("\n");
 }

@@ -11,6 +11,7 @@ import { instanceOf } from "../helpers/instances.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { sendAll } from "../helpers/sender.ts";
 import { Sink } from "../helpers/sink.ts";
+import { LITTLE_ROOM } from "../helpers/spools.ts";
 import { until } from "../helpers/until.ts";
 
 Deno.test("delivered files that are held over a restart are sent to nobody again, and go when they are free", async () => {
@@ -19,6 +20,8 @@ Deno.test("delivered files that are held over a restart are sent to nobody again
   await using sink = new Sink({ port });
   const settings = { destinations: [nodeAt("pacs", port)] };
   const files = new FaultyFiles();
+  // Room for new instances, and none to keep delivered files for them.
+  files.free = LITTLE_ROOM;
   let held = true;
   files.fault = (operation, path) =>
     held && operation === "remove" && path.endsWith(".dcm") ? systemError("EBUSY") : undefined;

@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import { runCli } from "../cli/run_cli.ts";
 import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
@@ -211,6 +212,7 @@ Deno.test("what is found damaged has its line, wherever it is found", async () =
     await sendAll(daemon.port, study(3));
   }
   const [slot, retry, queued] = filesIn(scratch.at("spool", "queue"));
+  const { slot: slotName } = readCommitRecord(Deno.readFileSync(slot!))!;
   for (const path of [slot!, retry!, queued!]) {
     const bytes = Deno.readFileSync(path);
     // The data set, but for the one that is opened and not read through.
@@ -218,7 +220,7 @@ Deno.test("what is found damaged has its line, wherever it is found", async () =
     Deno.writeFileSync(path, bytes);
   }
   const idOf = (path: string) => /[^/\\]+(?=\.pacs\.dcm$)/.exec(path)![0];
-  Deno.renameSync(slot!, scratch.at("spool", "incoming", "1-1.part"));
+  Deno.renameSync(slot!, scratch.at("spool", "incoming", slotName));
   Deno.renameSync(retry!, scratch.at("spool", "retry", `${idOf(retry!)}.unrouted.dcm`));
   await using sink = new Sink({ port });
   {

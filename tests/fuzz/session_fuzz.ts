@@ -11,6 +11,7 @@ import { concat } from "../../src/dicom/bytes.ts";
 import { SUCCESS } from "../../src/dicom/status.ts";
 import { CommandField } from "../../src/dimse/command.ts";
 import { PduType } from "../../src/ul/pdu.ts";
+import { isIdleSlot } from "../helpers/idle_slot.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { nodeAt } from "../helpers/forwarder.ts";
 import { instanceOf } from "../helpers/instances.ts";
@@ -85,7 +86,9 @@ export async function fuzzSessions(options: SessionOptions): Promise<SessionFigu
   const fuzzing = new SessionFuzzing(daemon, daemon.port, sink, recorded, options);
   const figures = await fuzzing.run();
   const [left] = filesIn(scratch.at("spool")).filter((path) =>
-    /\/(incoming|queue|failed|corrupt)\//.test(path) && !isEmpty(path)
+    /\/incoming\//.test(path)
+      ? !isIdle(path)
+      : /\/(queue|failed|corrupt)\//.test(path) && !isEmpty(path)
   );
   if (left !== undefined) throw new Violation(`${left} is left in the spool`, NOTHING);
   return figures;
@@ -300,10 +303,10 @@ class SessionFuzzing {
     return fewest;
   }
 
-  /** Descriptors, those of the spool's empty slots left out: of these there are more or fewer as it needs them. */
+  /** Descriptors, those of the spool's idle slots left out: of these there are more or fewer as it needs them. */
   #openFiles(): number {
     const open = this.#daemon.openFiles();
-    const slots = open.filter((path) => path.endsWith(".part") && isEmpty(path));
+    const slots = open.filter((path) => path.endsWith(".part") && isIdle(path));
     if (slots.length > MOST_SLOTS) throw new Violation(`${slots.length} slots are open`, NOTHING);
     return open.length - slots.length;
   }
@@ -355,8 +358,17 @@ const NOTHING = new Uint8Array(0);
 
 /** Gone counts as empty. */
 function isEmpty(path: string): boolean {
+  return orGone(() => Deno.statSync(path).size === 0);
+}
+
+function isIdle(path: string): boolean {
+  return orGone(() => isIdleSlot(path));
+}
+
+/** True where the file is gone, too. */
+function orGone(look: () => boolean): boolean {
   try {
-    return Deno.statSync(path).size === 0;
+    return look();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return true;
     throw error;

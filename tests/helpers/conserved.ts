@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { factsOf, type FileFacts } from "./hashes.ts";
+import { isIdleSlot } from "./idle_slot.ts";
 import { filesIn } from "./scratch.ts";
 
 /** An instance as a destination took it. */
@@ -30,7 +31,7 @@ export function heldFor(destination: string, spool: string): FileFacts[] {
 
 /** Bytes of instances that nobody has vouched for: slots in which something lies. */
 export function partialIn(spool: string): string[] {
-  return filesIn(join(spool, "incoming")).filter((path) => Deno.statSync(path).size > 0);
+  return filesIn(join(spool, "incoming")).filter((path) => !isIdleSlot(path));
 }
 
 /**

@@ -2,12 +2,11 @@
  * Spools in directories of their own, and instances in them.
  */
 
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { encodeDataSet } from "../../src/dicom/encode.ts";
 import type { FileMeta } from "../../src/dicom/part10.ts";
-import { readCommitRecord } from "../../src/spool/commit_record.ts";
 import type { Entry } from "../../src/spool/entry.ts";
 import { hashStudy } from "../../src/spool/entry_name.ts";
 import type { Committed } from "../../src/spool/incoming.ts";
@@ -15,6 +14,7 @@ import { USED_ROOM } from "../../src/spool/slots.ts";
 import { Spool } from "../../src/spool/spool.ts";
 import type { FakeClock } from "./fake_clock.ts";
 import { FaultyFiles } from "./faulty_files.ts";
+import { isIdleSlot } from "./idle_slot.ts";
 import { removeTree } from "./scratch.ts";
 
 export const META: FileMeta = {
@@ -133,11 +133,4 @@ export async function store(
   meta: Partial<FileMeta> = {},
 ): Promise<Entry> {
   return spool.enqueue(await commit(spool, bytes, meta), destinations);
-}
-
-/** Whether a slot holds nothing that came into it. */
-function isIdleSlot(path: string): boolean {
-  const bytes = Deno.readFileSync(path);
-  const record = readCommitRecord(bytes);
-  return bytes.length === 0 || (record !== undefined && record.slot !== basename(path));
 }
