@@ -105,7 +105,7 @@ export class QueueFiles {
     const target = this.#target(entry);
     try {
       this.#files.rename(entry.path, target);
-      entry.path = target;
+      this.#liesAt(entry, target);
     } catch {
       this.rename(entry);
     }
