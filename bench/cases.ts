@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DimseReceiver } from "./dimse.ts";
+import { startDimse } from "./dimse.ts";
 import type { SyncFloor } from "./floor_sync.ts";
 import { Forwarder } from "./forwarder.ts";
 import { type Load, share } from "./load.ts";
@@ -16,7 +16,7 @@ import { settleDisk, warmMemory } from "./machine.ts";
 import { Orthanc } from "./orthanc.ts";
 import type { ProcessFigures } from "./process_tree.ts";
 import { send, type Sending } from "./senders.ts";
-import { Pacs, StorescpReceiver } from "./storescp.ts";
+import { Pacs, startStorescp } from "./storescp.ts";
 import { freePort, type Start, type Subject } from "./subject.ts";
 
 /** What the bytes go through. */
@@ -60,8 +60,8 @@ export interface Measurement {
 
 const START: Partial<Record<SubjectName, Start>> = {
   forwarder: (home, destinations) => Forwarder.start(home, destinations),
-  storescp: (home) => StorescpReceiver.start(home),
-  "dcmjs-dimse": (home) => DimseReceiver.start(home),
+  storescp: startStorescp,
+  "dcmjs-dimse": startDimse,
   orthanc: (home, destinations) => Orthanc.start(home, destinations),
 };
 

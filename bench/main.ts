@@ -17,8 +17,8 @@
  * Needs DCMTK, Orthanc, Linux and 30 GB of disk. Two habits of disks would otherwise be measured instead of the program.
  * ext4 makes files more slowly for some minutes after many were deleted (it looks anew at each inode it may not yet give
  * out again), and the disk of a virtual machine is several times slower where nothing was ever written. So what a case
- * leaves behind is emptied, not deleted, until the end, and an unmeasured round comes first. What the programs themselves delete remains:
- * a second run is better started five minutes later.
+ * leaves behind is emptied, not deleted, until the end, and an unmeasured round comes first. What the programs themselves
+ * delete remains: a second run is better started five minutes later.
  */
 
 import { join, resolve } from "node:path";

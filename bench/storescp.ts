@@ -7,8 +7,8 @@
 
 import { join } from "node:path";
 import { DCMTK_ENVIRONMENT, DCMTK_MAX_PDU, dcmtkLog, readDcmtkLog } from "./dcmtk_log.ts";
-import { type ProcessFigures, ProcessTree } from "./process_tree.ts";
-import { end, freePort, listens, type Subject } from "./subject.ts";
+import { FileReceiver } from "./file_receiver.ts";
+import { end, freePort, listens } from "./subject.ts";
 
 /** A running `storescp --ignore`. */
 export class Pacs {
@@ -54,46 +54,13 @@ export class Pacs {
 }
 
 /** storescp that writes what comes into files and syncs nothing. */
-export class StorescpReceiver implements Subject {
-  readonly aeTitle = "ANY";
-  readonly port: number;
-  readonly #child: Deno.ChildProcess;
-  readonly #tree: ProcessTree;
-  readonly #directory: string;
-
-  private constructor(port: number, child: Deno.ChildProcess, directory: string) {
-    this.port = port;
-    this.#child = child;
-    this.#tree = new ProcessTree(child.pid);
-    this.#directory = directory;
-  }
-
-  static async start(home: string): Promise<StorescpReceiver> {
-    const directory = join(home, "files");
-    await Deno.mkdir(directory);
-    const port = freePort();
-    const child = spawn(["--fork", "-od", directory, "-pdu", DCMTK_MAX_PDU, "-q", String(port)]);
-    try {
-      await listens(port, "storescp");
-      return new StorescpReceiver(port, child, directory);
-    } catch (error) {
-      await end(child, "SIGTERM");
-      throw error;
-    }
-  }
-
-  figures(): ProcessFigures {
-    return this.#tree.figures();
-  }
-
-  kept(): number {
-    return [...Deno.readDirSync(this.#directory)].length;
-  }
-
-  async stop(): Promise<void> {
-    this.#tree.stop();
-    await end(this.#child, "SIGTERM");
-  }
+export function startStorescp(home: string): Promise<FileReceiver> {
+  return FileReceiver.start(
+    home,
+    "storescp",
+    (port, directory) =>
+      spawn(["--fork", "-od", directory, "-pdu", DCMTK_MAX_PDU, "-q", String(port)]),
+  );
 }
 
 function spawn(args: readonly string[]): Deno.ChildProcess {

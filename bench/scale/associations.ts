@@ -4,7 +4,8 @@
 
 import type { Figure } from "../figure.ts";
 import { settleDisk } from "../machine.ts";
-import { freePort, Modality } from "./ends.ts";
+import { freePort } from "../subject.ts";
+import { Modality } from "./ends.ts";
 import { nthOf } from "./generated.ts";
 import { WatchedForwarder } from "./watched.ts";
 

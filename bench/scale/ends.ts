@@ -182,13 +182,3 @@ export class CountingPacs {
     for (const look of this.#watchers) look();
   }
 }
-
-/** A port of 127.0.0.1 that nothing listens on. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  try {
-    return listener.addr.port;
-  } finally {
-    listener.close();
-  }
-}

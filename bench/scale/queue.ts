@@ -8,7 +8,8 @@
 import { join } from "node:path";
 import type { Figure, Series } from "../figure.ts";
 import { settleDisk } from "../machine.ts";
-import { CountingPacs, freePort, Modality } from "./ends.ts";
+import { freePort } from "../subject.ts";
+import { CountingPacs, Modality } from "./ends.ts";
 import { fillSpool } from "./filled_spool.ts";
 import { nthOf } from "./generated.ts";
 import { runCommand, WatchedForwarder } from "./watched.ts";

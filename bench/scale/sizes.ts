@@ -6,7 +6,8 @@
 import { join } from "node:path";
 import type { Figure } from "../figure.ts";
 import { settleDisk } from "../machine.ts";
-import { CountingPacs, freePort, Modality } from "./ends.ts";
+import { freePort } from "../subject.ts";
+import { CountingPacs, Modality } from "./ends.ts";
 import { dataSetOf, nthOf } from "./generated.ts";
 import { WatchedForwarder } from "./watched.ts";
 
