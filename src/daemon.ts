@@ -72,7 +72,7 @@ export interface Daemon {
    *
    * @param by who wants it, in words
    */
-  reload(config: Config, by: string): ReloadResult;
+  reload(config: Config, by: string): Promise<ReloadResult>;
   /** The same by what the configuration file says now. One with faults changes nothing. */
   reloadFile(by: string): Promise<ReloadResult>;
   /** Opens no session to a destination until `resume`, over restarts, too. False where there is no such destination. */
@@ -274,7 +274,7 @@ class RunningDaemon implements Daemon {
     return this.#reloader.trouble;
   }
 
-  reload(config: Config, by: string): ReloadResult {
+  reload(config: Config, by: string): Promise<ReloadResult> {
     return this.#reloader.apply(config, by);
   }
 

@@ -23,6 +23,9 @@ import { planReload, type ReloadPlan } from "./plan_reload.ts";
 
 const log = getLog("daemon");
 
+/** How soon a port that was given up and is wanted back is tried again, in ms. */
+const AGAIN_MS = 500;
+
 /** What is changed. */
 export interface ReloaderParts {
   readonly inForce: InForce;
@@ -45,7 +48,8 @@ export class Reloader {
   port: number;
   #trouble: string | null = null;
   #isStopped = false;
-  #reading: Promise<unknown> = Promise.resolve();
+  /** One after the other, so that the last one asked for is the last one in force. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** What goes on beside the work. */
   readonly #later = new Set<Promise<void>>();
 
@@ -66,7 +70,7 @@ export class Reloader {
 
   /** Resolves when what was begun is over. */
   async over(): Promise<void> {
-    await this.#reading;
+    await this.#turn;
     while (this.#later.size > 0) await Promise.all(this.#later);
   }
 
@@ -76,9 +80,17 @@ export class Reloader {
    * @param by who wants it, in words
    */
   fromFile(by: string): Promise<ReloadResult> {
-    // One after the other, so that the last one asked for is the last one in force.
-    const result = this.#reading.then(() => this.#fromFile(by));
-    this.#reading = result.catch(() => {});
+    return this.#inTurn(() => this.#fromFile(by));
+  }
+
+  /** Applies a configuration. `ok` is false where a part of it could not be had; the rest is in force all the same. */
+  apply(wanted: Config, by: string): Promise<ReloadResult> {
+    return this.#inTurn(() => this.#apply(wanted, by));
+  }
+
+  #inTurn(task: () => Promise<ReloadResult>): Promise<ReloadResult> {
+    const result = this.#turn.then(task);
+    this.#turn = result.catch(() => {});
     return result;
   }
 
@@ -88,7 +100,7 @@ export class Reloader {
       return { ok: false, lines: ["The configuration did not come from a file"] };
     }
     try {
-      return this.apply(await loadConfig(file), by);
+      return await this.#apply(await loadConfig(file), by);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       this.#trouble =
@@ -102,15 +114,14 @@ export class Reloader {
     }
   }
 
-  /** Applies a configuration. `ok` is false where a part of it could not be had; the rest is in force all the same. */
-  apply(wanted: Config, by: string): ReloadResult {
+  async #apply(wanted: Config, by: string): Promise<ReloadResult> {
     const { inForce, spool, ledger, scheduler, receiver, service, destinationOf } = this.#parts;
     if (this.#isStopped) return { ok: false, lines: ["The forwarder is stopping"] };
     const plan = planReload(inForce.config, wanted);
     const destinations = plan.destinations.map(({ settings, change }) =>
       change === "kept" ? settings.name : destinationOf(settings, plan.config)
     );
-    const refusal = this.#listenElsewhere(plan);
+    const refusal = await this.#listenElsewhere(plan);
     const { localHost, localPort, timeouts, logLevel, logRetentionDays } = inForce.config;
     const config = refusal === null ? plan.config : { ...plan.config, localHost, localPort };
 
@@ -163,7 +174,7 @@ export class Reloader {
   }
 
   /** Listens where it is wanted. In words why that cannot be, where it listens as before; null where all is well. */
-  #listenElsewhere({ listen }: ReloadPlan): string | null {
+  async #listenElsewhere({ listen }: ReloadPlan): Promise<string | null> {
     const { inForce, receiver } = this.#parts;
     if (listen === null) return null;
     const { localHost } = inForce.config;
@@ -178,14 +189,27 @@ export class Reloader {
       if (!inOurWay) return `${error.message}. It still listens on ${localHost}, port ${this.port}`;
     }
     // Another address and the same port: the one has to go before the other can be had.
-    receiver.leave();
+    await receiver.leave();
     try {
       this.#serve(listenOn(listen.host, listen.port));
       return null;
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
-      this.#serve(listenOn(localHost, this.port));
+      this.#beside(this.#listenAgain());
       return `${error.message}. It listens on ${localHost}, port ${this.port}, again`;
+    }
+  }
+
+  /** Listens where it did. Nothing is more wanted: it is tried until it succeeds. */
+  async #listenAgain(): Promise<void> {
+    const { localHost } = this.#parts.inForce.config;
+    for (let attempt = 1; !this.#isStopped; attempt++) {
+      try {
+        return this.#serve(listenOn(localHost, this.port));
+      } catch (error) {
+        if (attempt % 10 === 1) log.error("LISTENING NOWHERE, trying again and again", { error });
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
     }
   }
 

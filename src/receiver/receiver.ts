@@ -53,7 +53,7 @@ export class Receiver {
   #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
   #listener: Deno.TcpListener | undefined;
-  #accepting: Promise<void> | undefined;
+  #accepting: Promise<void> = Promise.resolve();
 
   constructor(config: Config, spool: Spool, service: StoreService) {
     this.#config = config;
@@ -78,17 +78,17 @@ export class Receiver {
    * the associations it brought go on.
    */
   serve(listener: Deno.TcpListener): void {
-    const before = this.#accepting;
-    this.leave();
+    const left = this.leave();
     this.#listener = listener;
-    const now = this.#accept(listener);
-    this.#accepting = before === undefined ? now : Promise.all([before, now]).then(() => {});
+    this.#accepting = Promise.all([left, this.#accept(listener)]).then(() => {});
   }
 
-  /** Accepts nothing more, until another listener is served. */
-  leave(): void {
+  /** Accepts nothing more, until another listener is served. Resolves when the port is free. */
+  leave(): Promise<void> {
     this.#listener?.close();
     this.#listener = undefined;
+    // A listener keeps its port for as long as somebody waits to accept from it.
+    return this.#accepting;
   }
 
   /** Associations being served. */
@@ -102,8 +102,7 @@ export class Receiver {
    * @param within ms until the rest is aborted
    */
   async stop(within: number): Promise<void> {
-    this.leave();
-    await this.#accepting;
+    await this.leave();
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {
       for (const connection of this.#connections) {
