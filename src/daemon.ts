@@ -137,7 +137,7 @@ class RunningDaemon implements Daemon {
     this.#watch = new ConfigWatch({
       file: config.file,
       clock: this.#clock,
-      changed: async () => void await this.reloadFile("watch_config"),
+      changed: () => this.#reloader.watched(),
       missing: (error) =>
         log.warn("The configuration file cannot be found; what it said stays in force", { error }),
     });

@@ -14,8 +14,11 @@ const LOOK_MS = 2_000;
 export interface ConfigWatchOptions {
   readonly file: string;
   readonly clock: Clock;
-  /** The file is another one than last time, or is looked at for the first time. */
-  readonly changed: () => Promise<void>;
+  /**
+   * The file is another one than last time, or is looked at for the first time. False where it could not be used: it is told
+   * of again then, for another program may have held it, or have been slow in writing it.
+   */
+  readonly changed: () => Promise<boolean>;
   /** The file is not there, or cannot be looked at; told once until it is back. */
   readonly missing: (error: unknown) => void;
 }
@@ -75,6 +78,6 @@ export class ConfigWatch {
     if (!isStill || now === this.#told) return;
     this.#told = now;
     if (now === "missing") missing(trouble);
-    else await changed();
+    else if (!await changed()) this.#told = "";
   }
 }

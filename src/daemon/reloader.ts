@@ -23,8 +23,13 @@ import { planReload, type ReloadPlan } from "./plan_reload.ts";
 
 const log = getLog("daemon");
 
+/** Who wants it where the file was saved. */
+const WATCH = "watch_config";
+
 /** How soon a port that was given up and is wanted back is tried again, in ms. */
 const AGAIN_MS = 500;
+
+const STOPPING: ReloadResult = { ok: false, lines: ["The forwarder is stopping"] };
 
 /** What is changed. */
 export interface ReloaderParts {
@@ -47,6 +52,8 @@ export class Reloader {
   /** The port listened on. */
   port: number;
   #trouble: string | null = null;
+  /** Why the file was refused when it was read last; null where it was not. */
+  #refusal: string | null = null;
   #isStopped = false;
   /** One after the other, so that the last one asked for is the last one in force. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -72,6 +79,12 @@ export class Reloader {
   async over(): Promise<void> {
     await this.#turn;
     while (this.#later.size > 0) await Promise.all(this.#later);
+  }
+
+  /** Reads the file because it has changed. False where it is refused. */
+  async watched(): Promise<boolean> {
+    await this.fromFile(WATCH);
+    return this.#refusal === null;
   }
 
   /**
@@ -102,7 +115,15 @@ export class Reloader {
     try {
       return await this.#apply(await loadConfig(file), by);
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
+      if (!(error instanceof ConfigError)) {
+        log.error("The configuration cannot be applied by an error of this program", { error, by });
+        return { ok: false, lines: [`An error of this program: ${error}`] };
+      }
+      // What is read again every two seconds is told of once.
+      const isNew = this.#refusal !== error.message;
+      this.#refusal = error.message;
+      const lines = error.message.split("\n").map((line) => line.trim());
+      if (!isNew && by === WATCH) return { ok: false, lines };
       this.#trouble =
         `The configuration file is refused, and the one before stays in force. ${error.message}`;
       log.error("CONFIGURATION REFUSED, the one before stays in force: {reason}", {
@@ -110,18 +131,19 @@ export class Reloader {
         by,
       });
       this.#parts.changed(this.#parts.inForce.config);
-      return { ok: false, lines: error.message.split("\n").map((line) => line.trim()) };
+      return { ok: false, lines };
     }
   }
 
   async #apply(wanted: Config, by: string): Promise<ReloadResult> {
     const { inForce, spool, ledger, scheduler, receiver, service, destinationOf } = this.#parts;
-    if (this.#isStopped) return { ok: false, lines: ["The forwarder is stopping"] };
+    if (this.#isStopped) return STOPPING;
     const plan = planReload(inForce.config, wanted);
     const destinations = plan.destinations.map(({ settings, change }) =>
       change === "kept" ? settings.name : destinationOf(settings, plan.config)
     );
     const refusal = await this.#listenElsewhere(plan);
+    if (this.#isStopped) return STOPPING;
     const { localHost, localPort, timeouts, logLevel, logRetentionDays } = inForce.config;
     const config = refusal === null ? plan.config : { ...plan.config, localHost, localPort };
 
@@ -144,6 +166,7 @@ export class Reloader {
       adjustLogging({ level: config.logLevel, retentionDays: config.logRetentionDays });
     }
     this.#trouble = troubleOf(plan, refusal);
+    this.#refusal = null;
     this.#parts.changed(config);
     const lines = [...plan.lines, ...refusal === null ? [] : [refusal]];
     this.#tell(lines, refusal, by);

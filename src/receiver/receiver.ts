@@ -52,6 +52,7 @@ export class Receiver {
   readonly #connections = new Set<Connection>();
   #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
+  #isStopped = false;
   #listener: Deno.TcpListener | undefined;
   #accepting: Promise<void> = Promise.resolve();
 
@@ -78,6 +79,7 @@ export class Receiver {
    * the associations it brought go on.
    */
   serve(listener: Deno.TcpListener): void {
+    if (this.#isStopped) return listener.close();
     const left = this.leave();
     this.#listener = listener;
     this.#accepting = Promise.all([left, this.#accept(listener)]).then(() => {});
@@ -102,6 +104,7 @@ export class Receiver {
    * @param within ms until the rest is aborted
    */
   async stop(within: number): Promise<void> {
+    this.#isStopped = true;
     await this.leave();
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {

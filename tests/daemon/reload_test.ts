@@ -5,16 +5,19 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assertConserved, heldFor } from "../helpers/conserved.ts";
+import { assertConserved, heldFor, partialIn } from "../helpers/conserved.ts";
 import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
+import { inMemory } from "../../src/dimse/scu.ts";
 import { Forwarder, nodeAt, TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { sha256 } from "../helpers/hashes.ts";
-import { instanceOf, type TestInstance } from "../helpers/instances.ts";
+import { instanceOf, instanceOfSize, type TestInstance } from "../helpers/instances.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
+import { startArguments } from "../cli/run_cli.ts";
+import { Terminal } from "../helpers/terminal.ts";
 import { sendAll, Sender } from "../helpers/sender.ts";
 import { Sink } from "../helpers/sink.ts";
-import { until } from "../helpers/until.ts";
+import { pass, until } from "../helpers/until.ts";
 
 function numbered(number: number, modality = "CT"): TestInstance {
   return instanceOf({ modality, sopInstanceUid: `1.2.3.5.${number}` });
@@ -86,6 +89,47 @@ Deno.test("an association that stays open over reloads sends before, between and
   }));
   assertConserved(all, all.keys(), one.arrivals, "one", scratch.at("spool"));
   assert.equal(one.uids().size + heldFor("one", scratch.at("spool")).length, 3);
+});
+
+Deno.test("an instance that is coming in while the configuration changes goes whole by the one it began under", async () => {
+  await using scratch = await Scratch.make();
+  await using one = new Sink();
+  await using two = new Sink();
+  const nodes = [nodeAt("one", one.port), nodeAt("two", two.port)];
+  const to = (name: string) => [{ destinations: [name] }];
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: nodes,
+    routes: to("one"),
+  });
+  const sender = await Sender.open(forwarder.port);
+  const slow = instanceOfSize("1.2.3.5.1", 1_000_000);
+  const goOn = Promise.withResolvers<void>();
+  const bytes = inMemory(slow.dataSet);
+  let sent = 0;
+  const sending = sender.stream(slow, {
+    length: bytes.length,
+    async read(into) {
+      if (sent > bytes.length / 2) await goOn.promise;
+      sent += into.length;
+      return bytes.read(into);
+    },
+    vouch: () => bytes.vouch(),
+  });
+  await until(() => partialIn(scratch.at("spool")).length > 0, 10_000, "the first half");
+  await sendAll(forwarder.port, [numbered(2)]);
+  await forwarder.reload({ destinations: nodes, routes: to("two"), max_instance_size: 1000 });
+  await sendAll(forwarder.port, [numbered(3)]);
+  goOn.resolve();
+  assert.equal(await sending, 0, "the limit it began under is that of all of it");
+  assert.equal(await sender.send(numbered(4)), 0);
+  await sender.association.release();
+  await one.received(2);
+  await two.received(2);
+  await until(() => filesIn(scratch.at("spool", "queue")).length === 0, 10_000, "an empty queue");
+  assert.deepEqual(one.uids(), uids(1, 2));
+  assert.deepEqual(two.uids(), uids(3, 4));
+  assertEachOnce(one);
+  assertEachOnce(two);
 });
 
 Deno.test("what waits for a destination that goes is kept in failed/ with the reason, and comes back with it, each once", async () => {
@@ -410,6 +454,8 @@ Deno.test("with watch_config a saved file is applied by itself, however it is sa
   assert.doesNotMatch(daemon.said, /REFUSED/);
   house.replace(house.text({ ...watched, destinations: [] }));
   await daemon.says(/CONFIGURATION REFUSED/, 15_000);
+  await pass(5_000);
+  assert.equal(daemon.said.match(/CONFIGURATION REFUSED/g)?.length, 1, "told once, and read again");
   house.replace(
     house.text({
       ...watched,
@@ -422,4 +468,27 @@ Deno.test("with watch_config a saved file is applied by itself, however it is sa
   await two.received(1);
   daemon.signal(Deno.build.os === "windows" ? "SIGINT" : "SIGTERM");
   await daemon.exit();
+});
+
+Deno.test({
+  name:
+    "a forwarder whose terminal is closed stops in order, rather than going on where nobody can stop it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using scratch = await Scratch.make();
+    const house = new FileHouse(scratch, freePort());
+    house.write(house.text({ destinations: [nodeAt("pacs", freePort())] }));
+    {
+      await using terminal = await Terminal.start(scratch.path, [
+        Deno.execPath(),
+        ...startArguments(),
+        "--config",
+        house.path,
+      ]);
+      await terminal.shows(/Forwarder started/);
+    }
+    const log = () => filesIn(scratch.at("logs")).map((path) => Deno.readTextFileSync(path)).join();
+    await until(() => /Forwarder stopped/.test(log()), 20_000, () => `a stop: ${log()}`);
+    assert.match(log(), /Stop requested by SIGHUP, for its terminal is gone/);
+  },
 });
