@@ -64,7 +64,7 @@ export interface Daemon {
   readonly balanced: Promise<void>;
   /** The configuration in force. */
   readonly config: Config;
-  /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
+  /** In words, what of the configuration file is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
@@ -137,9 +137,10 @@ class RunningDaemon implements Daemon {
     this.#watch = new ConfigWatch({
       file: config.file,
       clock: this.#clock,
-      changed: () => this.#reloader.watched(),
+      changed: () => this.#reloader.fileChanged(),
       missing: (error) =>
         log.warn("The configuration file cannot be found; what it said stays in force", { error }),
+      failed: (error) => log.error("Cannot look at the configuration file", { error }),
     });
   }
 
@@ -225,10 +226,7 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ watchConfig }) => {
-        this.#health.changed();
-        this.#watch?.set(watchConfig);
-      },
+      changed: () => this.#health.changed(),
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
     for (const [name, paused] of [...this.#paused.read()]) {
@@ -238,7 +236,7 @@ class RunningDaemon implements Daemon {
     this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
-    this.#watch?.set(config.watchConfig);
+    this.#watch?.start();
     const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
     this.balanced = this.#balance(
       entries,
@@ -315,7 +313,7 @@ class RunningDaemon implements Daemon {
     const { stopMs } = this.#inForce.config.timeouts;
     log.info("Forwarder is stopping", { associations: this.#receiver.open });
     this.#housekeeping.stop();
-    this.#watch?.set(false);
+    this.#watch?.stop();
     this.#reloader.stop();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
