@@ -55,6 +55,18 @@ export interface RouteConfig {
   readonly destinations: readonly string[];
 }
 
+/** The status page and the API. */
+export interface WebConfig {
+  readonly enabled: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Null only where nobody but this machine is to reach it. */
+  readonly passwordHash: string | null;
+  readonly allowedNames: readonly string[];
+  readonly sessionHours: number;
+  readonly metricsPublic: boolean;
+}
+
 /** All settings, resolved. */
 export interface Config {
   /** Absolute path of the file; null where the settings did not come from one. */
@@ -95,6 +107,7 @@ export interface Config {
   readonly logRetentionDays: number;
   readonly ledgerRetentionDays: number;
   readonly logPatientInfo: boolean;
+  readonly web: WebConfig;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -214,6 +227,15 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     logRetentionDays: raw.log_retention_days,
     ledgerRetentionDays: raw.ledger_retention_days,
     logPatientInfo: raw.log_patient_info,
+    web: {
+      enabled: raw.web.enabled,
+      host: raw.web.host,
+      port: raw.web.port,
+      passwordHash: raw.web.password_hash ?? null,
+      allowedNames: raw.web.allowed_names,
+      sessionHours: raw.web.session_hours,
+      metricsPublic: raw.web.metrics_public,
+    },
   };
 }
 
