@@ -9,6 +9,8 @@
 import { join } from "node:path";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config, DestinationConfig } from "./config/load.ts";
+import type { Control } from "./control/control.ts";
+import { StatusPage } from "./daemon/status_page.ts";
 import { DicomDestination } from "./delivery/dicom.ts";
 import { DirectoryDestination } from "./delivery/directory.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
@@ -55,6 +57,8 @@ export interface DaemonOptions {
   readonly backOff?: BackOff;
   /** Told of each entry that enters the queue. */
   readonly onQueued?: (entry: Entry) => void;
+  /** What the status page shows and does; without it none is served. */
+  readonly control?: Control;
 }
 
 /** A running forwarder. */
@@ -103,6 +107,7 @@ class RunningDaemon implements Daemon {
   #scheduler!: Scheduler;
   #receiver!: Receiver;
   readonly #lock: { release(): void };
+  #page: StatusPage | undefined;
   #timers: ReturnType<typeof setInterval>[] = [];
   #housekeeping: Promise<void> = Promise.resolve();
   #healthIsWritten = true;
@@ -191,6 +196,11 @@ class RunningDaemon implements Daemon {
     this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
+    const { control } = this.#options;
+    if (control !== undefined) {
+      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
+      this.#page.serve(config.web);
+    }
     const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
     this.balanced = this.#balance(
       entries,
@@ -216,6 +226,7 @@ class RunningDaemon implements Daemon {
   async stop(): Promise<void> {
     log.info("Forwarder is stopping", { associations: this.#receiver.open });
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#page?.stop();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([
       this.#receiver.stop(this.#config.timeouts.stopMs),

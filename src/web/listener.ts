@@ -43,6 +43,9 @@ const MAX_ADDRESS = 2048;
 const LINGER_BYTES = 256 * 1024;
 const LINGER_MS = 1000;
 
+/** What a running request has at a stop, ms: the answer to the one that asked for a reload, for example. */
+const LAST_WORDS_MS = 500;
+
 /** What answers. */
 export interface Answering {
   /** Refuses by the head, before a body is read. */
@@ -107,11 +110,13 @@ export class HttpListener {
     });
   }
 
-  /** Stops listening and closes every connection. */
+  /** Stops listening, lets running requests finish for a moment, and closes every connection. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), LAST_WORDS_MS);
     await closed;
+    clearTimeout(timer);
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
