@@ -117,6 +117,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       sessionHours: 12,
       metricsPublic: false,
     },
+    watchConfig: false,
   });
 });
 

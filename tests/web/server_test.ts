@@ -191,6 +191,21 @@ Deno.test("a daemon serves its page, goes on when its port is taken, and removes
   const other = await startDaemon(second, { control });
   await other.stop();
   assert.equal((await ask(port, { path: "/readyz" })).status, 200);
+  // Another password by a reload: the page asks for it at once.
+  daemon.reload(
+    configFrom({ ...settings, web: { port, password_hash: HASH } }, scratch.path),
+    "cli",
+  );
+  const asked = async () => {
+    try {
+      return (await ask(port, { path: "/api/v1/overview" })).status;
+    } catch (error) {
+      // Between the two.
+      if (error instanceof Deno.errors.ConnectionRefused) return 0;
+      throw error;
+    }
+  };
+  await until(async () => await asked() === 401, 10_000, "the page to ask for the password");
   await daemon.stop();
   assert.deepEqual(
     [...Deno.readDirSync(join(scratch.path, "spool"))].filter(({ name }) => /control/.test(name)),
