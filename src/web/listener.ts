@@ -137,7 +137,7 @@ export class HttpListener {
       return await this.#refuse(message, response, errorResponse(error));
     }
     const request = body === undefined ? head : new Request(head, { method: head.method, body });
-    const answer = await this.#app.answer(request, message.socket.remoteAddress ?? "unknown");
+    const answer = await this.#app.answer(request, peerOf(message));
     await this.#send(response, answer, message.method === "HEAD");
   }
 
@@ -212,6 +212,11 @@ export class HttpListener {
       response.once("close", done);
     });
   }
+}
+
+/** An IPv4 address is told as one also where the socket is for both. */
+function peerOf({ socket }: IncomingMessage): string {
+  return (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=[0-9.]+$)/i, "");
 }
 
 /** The head of a request, or why it is none. */

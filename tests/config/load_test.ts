@@ -434,6 +434,14 @@ Deno.test("a status page that is reached from elsewhere needs a password, and th
   for (const host of ["localhost", "127.0.0.1", "127.0.0.53", "::1"]) accepted({ web: { host } });
 });
 
+Deno.test("the status page and DICOM cannot share a port", () => {
+  assertFaults({ pacs_host: "a", web: { port: 11_112 } }, { "web.port": /local_port/ });
+  assertFaults({ pacs_host: "a", local_port: 104, web: { port: 104 } }, {
+    "web.port": /local_port/,
+  });
+  accepted({ local_port: 0, web: { port: 0 } });
+});
+
 Deno.test("a password in the place of its hash is refused and not shown", () => {
   for (const password_hash of ["hunter2hunter2", HASH.replace("ln=15", "ln=30"), "$2b$10$x"]) {
     const { message } = faultsOf({ pacs_host: "a", web: { password_hash } });
