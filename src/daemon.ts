@@ -8,6 +8,7 @@
 
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
+import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
@@ -19,6 +20,7 @@ import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
+import { StatusPage } from "./daemon/status_page.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
@@ -54,6 +56,8 @@ export interface DaemonOptions {
   readonly backOff?: BackOff;
   /** Told of each entry that enters the queue. */
   readonly onQueued?: (entry: Entry) => void;
+  /** What the status page shows and does; without it none is served. */
+  readonly control?: Control;
 }
 
 /** A running forwarder. */
@@ -124,6 +128,7 @@ class RunningDaemon implements Daemon {
   readonly #paused: PausedFile;
   #reloader!: Reloader;
   readonly #watch: ConfigWatch | undefined;
+  #page: StatusPage | undefined;
 
   constructor(config: Config, options: DaemonOptions, lock: { release(): void }) {
     this.#inForce = new InForce(config);
@@ -226,7 +231,10 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: () => this.#health.changed(),
+      changed: ({ web }) => {
+        this.#health.changed();
+        this.#page?.serve(web);
+      },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
     for (const [name, paused] of [...this.#paused.read()]) {
@@ -237,6 +245,11 @@ class RunningDaemon implements Daemon {
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
     this.#watch?.start();
+    const { control } = this.#options;
+    if (control !== undefined) {
+      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
+      this.#page.serve(config.web);
+    }
     const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
     this.balanced = this.#balance(
       entries,
@@ -312,6 +325,7 @@ class RunningDaemon implements Daemon {
   async stop(): Promise<void> {
     const { stopMs } = this.#inForce.config.timeouts;
     log.info("Forwarder is stopping", { associations: this.#receiver.open });
+    await this.#page?.stop();
     this.#housekeeping.stop();
     this.#watch?.stop();
     this.#reloader.stop();

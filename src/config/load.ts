@@ -55,6 +55,18 @@ export interface RouteConfig {
   readonly destinations: readonly string[];
 }
 
+/** The status page and the API. */
+export interface WebConfig {
+  readonly enabled: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Null only where nobody but this machine is to reach it. */
+  readonly passwordHash: string | null;
+  readonly allowedNames: readonly string[];
+  readonly sessionHours: number;
+  readonly metricsPublic: boolean;
+}
+
 /** All settings, resolved. */
 export interface Config {
   /** Absolute path of the file; null where the settings did not come from one. */
@@ -95,6 +107,7 @@ export interface Config {
   readonly logRetentionDays: number;
   readonly ledgerRetentionDays: number;
   readonly logPatientInfo: boolean;
+  readonly web: WebConfig;
   /** Whether a changed file is applied by itself. */
   readonly watchConfig: boolean;
 }
@@ -164,7 +177,7 @@ export function parseConfig(text: string, file: string): Config {
  * @throws ConfigError where a setting is wrong
  */
 export function configFrom(content: unknown, folder: string, file: string | null = null): Config {
-  const checked = configSchema.safeParse(content);
+  const checked = configSchema.safeParse(withoutReserved(content));
   const faults = [
     ...(checked.success
       ? []
@@ -176,6 +189,13 @@ export function configFrom(content: unknown, folder: string, file: string | null
     throw new ConfigError(listFaults(told, file), told);
   }
   return resolved(checked.data, folder, file);
+}
+
+/** Earlier versions let `web` be null, for left out, and nothing else. */
+function withoutReserved(content: unknown): unknown {
+  if (!isSettings(content) || content.web !== null) return content;
+  const { web: _none, ...rest } = content;
+  return rest;
 }
 
 function resolved(raw: ConfigFile, folder: string, file: string | null): Config {
@@ -216,6 +236,15 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     logRetentionDays: raw.log_retention_days,
     ledgerRetentionDays: raw.ledger_retention_days,
     logPatientInfo: raw.log_patient_info,
+    web: {
+      enabled: raw.web.enabled,
+      host: raw.web.host,
+      port: raw.web.port,
+      passwordHash: raw.web.password_hash ?? null,
+      allowedNames: raw.web.allowed_names,
+      sessionHours: raw.web.session_hours,
+      metricsPublic: raw.web.metrics_public,
+    },
     watchConfig: raw.watch_config,
   };
 }

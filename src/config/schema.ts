@@ -123,6 +123,10 @@ function reserved(what: string) {
     .optional().describe(`Reserved: ${what} not supported by this version.`);
 }
 
+/** As src/web/password.ts makes it: scrypt with its parameters, salt and hash in base64url. */
+const PASSWORD_HASH =
+  /^\$scrypt\$ln=1[0-7],r=([1-9]|1[0-6]),p=[1-8]\$[A-Za-z0-9_-]{16,64}\$[A-Za-z0-9_-]{43}$/;
+
 function retryAttempts() {
   return whole(0, 100);
 }
@@ -271,7 +275,25 @@ export const configSchema = section({
     "Apply this file while the forwarder runs, whenever it is saved; one with faults changes nothing.",
   ),
   tls: reserved("TLS is"),
-  web: reserved("the web page is"),
+  web: section({
+    enabled: flag().default(true).describe("Serve the status page and the API."),
+    host: host().default("127.0.0.1").describe(
+      "Address they are served on; anything but this machine's own (127.0.0.1) needs password_hash.",
+    ),
+    port: whole(0, 65_535, " (0 = any free port)").default(8104).describe("TCP port of them."),
+    password_hash: text(PASSWORD_HASH, "what `dicomforwarder web-password` writes").optional()
+      .describe("The password, hashed: `dicomforwarder web-password` writes it."),
+    allowed_names: list(
+      text(/^[A-Za-z0-9._-]{1,253}$/, 'a host name without port, such as "forwarder.hospital.lan"'),
+      "host names",
+    ).default([]).describe(
+      "Host names beyond this machine's own under which people reach them; need password_hash.",
+    ),
+    session_hours: whole(1, 720).default(12).describe("Hours after which one has to log in anew."),
+    metrics_public: flag().default(false).describe(
+      "Serve /metrics to everybody; else to this machine, and with the password.",
+    ),
+  }, "the status page").prefault({}).describe("The status page and the API."),
 }, "the settings in braces").meta({
   title: "DICOM Forwarder configuration",
   description: "config.json of DICOM Forwarder. Relative paths are relative to this file.",
