@@ -4,6 +4,7 @@
  * Owns the options and the help. Each verb's work is in a file of its own; no verb ends the process by itself.
  */
 
+import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
@@ -26,6 +27,7 @@ import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
+import { standardInput, webPasswordCommand } from "./web_password.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -174,6 +176,16 @@ function build(finish: (code: number) => void): Command {
     });
 
   addQueue(verb("queue", "see and mend what waits and what failed"), common, finish);
+
+  withConfig(verb("web-password", "set the password of the status page"))
+    .addHelpText(
+      "after",
+      "\nIt is asked for twice; where the input is no terminal, its first line is taken.",
+    )
+    .action(async (options: Common) => {
+      const path = resolve(await findConfigFile(common(options).config));
+      finish(await webPasswordCommand(path, standardInput()));
+    });
 
   addService(verb("service", "run the forwarder as a service of this system"), {
     configFile: (options) => findConfigFile(common(options).config),

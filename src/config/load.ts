@@ -175,7 +175,7 @@ export function parseConfig(text: string, file: string): Config {
  * @throws ConfigError where a setting is wrong
  */
 export function configFrom(content: unknown, folder: string, file: string | null = null): Config {
-  const checked = configSchema.safeParse(content);
+  const checked = configSchema.safeParse(withoutReserved(content));
   const faults = [
     ...(checked.success
       ? []
@@ -187,6 +187,13 @@ export function configFrom(content: unknown, folder: string, file: string | null
     throw new ConfigError(listFaults(told, file), told);
   }
   return resolved(checked.data, folder, file);
+}
+
+/** Earlier versions let `web` be null, for left out, and nothing else. */
+function withoutReserved(content: unknown): unknown {
+  if (!isSettings(content) || content.web !== null) return content;
+  const { web: _none, ...rest } = content;
+  return rest;
 }
 
 function resolved(raw: ConfigFile, folder: string, file: string | null): Config {

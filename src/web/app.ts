@@ -2,8 +2,7 @@
  * The application behind the socket: which request is let through to what.
  *
  * Owns the order of the checks: the name it is asked under, the site it comes from, who asks, whether a change carries its
- * token, what it says. Every answer leaves with the security headers. A fault of the program is logged and told as one
- * sentence without its cause.
+ * token, what it says. A fault of the program is logged and told as one sentence without its cause.
  */
 
 import type { Context } from "hono";
@@ -15,7 +14,7 @@ import { Access, type AccessOptions, type Caller } from "./access.ts";
 import { apiRoutes } from "./api.ts";
 import { Assets } from "./assets.ts";
 import { EventHub } from "./events.ts";
-import { crossSite, hostAllowed, type Reach, SECURITY_HEADERS } from "./guard.ts";
+import { crossSite, hostAllowed, type Reach } from "./guard.ts";
 import { errorResponse, HttpError } from "./http_error.ts";
 import { API_BASE, openApi } from "./openapi.ts";
 import { type Route, route } from "./route.ts";
@@ -58,18 +57,18 @@ export class WebApp {
     if (!hostAllowed(headers.get("host") ?? undefined, this.#options.reach)) {
       const message = "Not under this name: use 127.0.0.1 or localhost, or enter the name in " +
         "web.allowed_names of the configuration.";
-      return protectedBy(errorResponse(new HttpError(403, message)));
+      return errorResponse(new HttpError(403, message));
     }
     const isChange = method !== "GET" && method !== "HEAD";
     if (!isChange && !new URL(head.url).pathname.startsWith(API_BASE)) return undefined;
     const foreign = crossSite(headers);
     if (foreign === undefined) return undefined;
-    return protectedBy(errorResponse(new HttpError(403, foreign)));
+    return errorResponse(new HttpError(403, foreign));
   }
 
   /** Answers a request that `refuse` has let go on. */
   async answer(request: Request, peer: string): Promise<Response> {
-    return protectedBy(await this.#app.fetch(request, { peer }));
+    return await this.#app.fetch(request, { peer });
   }
 
   /** Ends every open stream. */
@@ -201,11 +200,6 @@ function openApiRoute(text: () => Record<string, unknown>): Route {
     answer: z.record(z.string(), z.unknown()),
     run: text,
   });
-}
-
-function protectedBy(response: Response): Response {
-  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value);
-  return response;
 }
 
 /** A name that comes twice is refused: which one would count? */

@@ -48,16 +48,20 @@ export class Assets {
       return new Response(null, { status: 304, headers: answer });
     }
     if (!/\bgzip\b/.test(headers.get("accept-encoding") ?? "") || asset.type === TYPES.png) {
-      return new Response(asset.bytes, { headers: answer });
+      return whole(asset.bytes, answer);
     }
     asset.packed ??= new Uint8Array(gzipSync(asset.bytes, { level: 9 }));
-    return new Response(asset.packed, { headers: { ...answer, "Content-Encoding": "gzip" } });
+    return whole(asset.packed, { ...answer, "Content-Encoding": "gzip" });
   }
 
   /** The paths there are. */
   async paths(): Promise<string[]> {
     return [...(await (this.#table ??= load())).keys()];
   }
+}
+
+function whole(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
+  return new Response(bytes, { headers: { ...headers, "Content-Length": String(bytes.length) } });
 }
 
 function namesTag(header: string | null, tag: string): boolean {

@@ -1,14 +1,15 @@
 /*
  * HTTP/1.1 on a socket: from connections to `Request`, and from `Response` back.
  *
- * Owns the limits that keep strangers from using up what the forwarder needs for images: connections, time for a head and
- * for a whole request, sizes of head and body, time that a reader may take nothing. `Deno.serve` has none of the first two
- * (measured with 2.9.5: a connection that sends nothing, or half a head, is never closed), so this stands on node:http,
- * whose parser is the runtime's own.
+ * Every answer leaves with the security headers. Owns the limits that keep strangers from using up what the forwarder needs
+ * for images: connections, time for a head and for a whole request, sizes of head and body, time that a reader may take
+ * nothing. `Deno.serve` has neither a limit on connections nor one on time (measured with 2.9.5: a connection that sends
+ * nothing, or half a head, is never closed), so this stands on node:http, whose parser is the runtime's own.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { SECURITY_HEADERS } from "./guard.ts";
 import { errorResponse, HttpError } from "./http_error.ts";
 
 /** Largest body that is read, bytes. */
@@ -159,6 +160,7 @@ export class HttpListener {
     for (const [name, value] of answer.headers) {
       if (name !== "set-cookie") response.setHeader(name, value);
     }
+    for (const name in SECURITY_HEADERS) response.setHeader(name, SECURITY_HEADERS[name]!);
     const cookies = answer.headers.getSetCookie();
     if (cookies.length > 0) response.setHeader("Set-Cookie", cookies);
     response.writeHead(answer.status);

@@ -54,7 +54,8 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
   for (const [key, row] of ROWS) {
     const example = JSON.parse(/`(.*)`/.exec(row.split("|").at(-1)!)![1]!);
     const [last, parent] = key.split(".").reverse();
-    const part = parent === "timeouts" ? { timeouts: { [last!]: example } } : { [last!]: example };
+    const inner = parent === "timeouts" || parent === "web";
+    const part = inner ? { [parent]: { [last!]: example } } : { [last!]: example };
     const place = key.split(".")[0];
     const ofFolder = key.endsWith("].path") || example === "directory";
     const destinations = place !== "destinations[]"

@@ -14,6 +14,8 @@ export const TEST_SETTINGS = {
   minimum_free_space: "64MB",
   // And wherever temporary files lie: nothing is kept there for long.
   allow_unsafe_spool_volume: true,
+  // Many run at the same time, and few are looked at.
+  web: { enabled: false },
 } as const;
 
 /** Settings of a DICOM destination on this machine. */
