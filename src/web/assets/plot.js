@@ -5,8 +5,8 @@
 
 import { h, setAttribute, setText } from "./dom.js";
 import { bytes, clock, number, rate } from "./format.js";
+import { columns, KEPT_MS, latestRates, merge } from "./steps.js";
 
-const KEPT_MS = 600_000;
 const HEIGHT = 190;
 const LIBRARY = "/assets/uplot.js";
 
@@ -31,47 +31,6 @@ const MEASURES = {
     steps: [1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 2e8, 5e8, 1e9],
   },
 };
-
-/**
- * Puts newly heard steps to those that are known, whether all or only the last ones were told.
- * @param {Map<number, number[]>} known By the end of the step.
- */
-export function merge(known, told) {
-  const { until, step } = told;
-  const length = told.receivedInstances.length;
-  for (let i = 0; i < length; i++) {
-    known.set(until - step * (length - 1 - i), [
-      told.receivedInstances[i],
-      told.deliveredInstances[i],
-      told.receivedBytes[i],
-      told.deliveredBytes[i],
-    ]);
-  }
-  for (const at of known.keys()) if (at <= until - KEPT_MS) known.delete(at);
-}
-
-/** Columns for the plot, per second: times in s, received, delivered. Steps nobody told of are gaps. */
-export function columns(known, step, measure) {
-  const times = [...known.keys()].sort((one, other) => one - other);
-  const offset = measure === "bytes" ? 2 : 0;
-  const perSecond = 1000 / step;
-  return [
-    times.map((at) => at / 1000),
-    times.map((at) => known.get(at)[offset] * perSecond),
-    times.map((at) => known.get(at)[offset + 1] * perSecond),
-  ];
-}
-
-/** The last ten seconds' average, which is steadier than one step. */
-function latestRates([times, received, delivered]) {
-  const from = (times.at(-1) ?? 0) - 10;
-  const first = times.findIndex((at) => at > from);
-  const average = (values) => {
-    const some = values.slice(Math.max(0, first));
-    return some.length === 0 ? 0 : some.reduce((sum, value) => sum + value, 0) / some.length;
-  };
-  return [average(received), average(delivered)];
-}
 
 export class Plot {
   #known = new Map();
