@@ -23,7 +23,12 @@ const VIEWS = [
   ["#/settings", "Settings"],
   ["#/about", "About"],
 ] as const;
-const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
+const PHONE = {
+  viewport: { width: 360, height: 740 },
+  isMobile: true,
+  hasTouch: true,
+  reducedMotion: "reduce" as const,
+};
 /** All that the pages may weigh. */
 const MOST_BYTES = 300_000;
 
@@ -434,6 +439,29 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
           assert.ok(wide <= width, `${name}: ${wide} px on ${width}`);
           assert.deepEqual(small, [], `${name}: too small to touch (WCAG 2.5.8)`);
         }
+        // What turns up only when something is done.
+        const fits = async (what: string) => {
+          const { wide, width } = await page.evaluate(inPage.widths);
+          assert.ok(wide <= width, `${what}: ${wide} px on ${width}`);
+        };
+        await watched.go("#/settings");
+        await page.getByRole("button", { name: "Reload the file" }).click();
+        await page.locator(".test-result .state").waitFor();
+        await fits("what a reload said");
+        await watched.go("#/queue");
+        const details = page.locator("tbody").getByRole("button").first();
+        await page.locator(".count:not(:empty), .empty:not([hidden])").first().waitFor();
+        if (await details.isVisible()) {
+          await details.click();
+          await page.getByText("What the ledger says").waitFor();
+          const box = await page.getByRole("dialog").boundingBox();
+          assert.ok(box !== null && box.width <= PHONE.viewport.width, JSON.stringify(box));
+          await fits("details");
+          await page.keyboard.press("Escape");
+        }
+        await house.stop();
+        await page.getByText(/^No connection to/).waitFor();
+        await fits("no connection");
       }
     });
 

@@ -80,14 +80,22 @@ export function destinationCard({ name }) {
   const element = h(
     "article",
     { class: "card", "aria-labelledby": id },
-    h("div", { class: "card-head" }, h("h3", { id, text: name }), state),
-    what,
-    why,
-    h("dl", { class: "figures" }, ...Object.values(figures).map(({ element }) => element)),
-    answered,
-    delivered,
-    result,
-    h("div", { class: "row card-buttons" }, test, pause, tryNow),
+    h(
+      "div",
+      { class: "card-part" },
+      h("div", { class: "card-head" }, h("h3", { id, text: name }), state),
+      what,
+      why,
+    ),
+    h(
+      "div",
+      { class: "card-part" },
+      h("dl", { class: "figures" }, ...Object.values(figures).map(({ element }) => element)),
+      answered,
+      delivered,
+      result,
+      h("div", { class: "row card-buttons" }, test, pause, tryNow),
+    ),
   );
 
   function update(destination, overview) {
