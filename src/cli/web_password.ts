@@ -48,7 +48,9 @@ export async function webPasswordCommand(path: string, typed: Typed): Promise<Ex
     const changed = { ...content.settings, web: { ...web, password_hash } };
     const saved = await saveSettingsFile(file, editJson(content.text, changed));
     for (const warning of saved?.warnings ?? []) warnLine(warning);
-    printLine(`The password is set in ${path}. It counts from the next start of the forwarder.`);
+    printLine(
+      `The password is set in ${path}. It counts when the forwarder reloads its configuration, or starts.`,
+    );
     const faults = faultsOf(changed, dirname(path));
     if (faults.length > 0) warnLine("Other settings are wrong: run check.");
     return ExitCode.Ok;

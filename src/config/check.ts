@@ -69,7 +69,7 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...routeFaults(file, built, destinations),
     ...folderFaults(file, folder, destinations),
     ...loopFaults(file, destinations),
-    ...webFaults(file.web),
+    ...webFaults(file.web, file.local_port ?? 11_112),
   ];
 }
 
@@ -190,13 +190,21 @@ function loopFaults(file: Settings, destinations: readonly unknown[]): ConfigFau
   return faults;
 }
 
-/** Whoever else than this machine reaches the status page has to log in. */
-function webFaults(web: unknown): ConfigFault[] {
-  if (!isSettings(web) || web.enabled === false || web.password_hash !== undefined) return [];
-  const wanted = "a password for whoever reaches the page from elsewhere: run " +
-    "`dicomforwarder web-password`, or keep host at 127.0.0.1 and allowed_names empty";
+/** Whoever else than this machine reaches the status page has to log in; and a port serves one thing. */
+function webFaults(web: unknown, localPort: unknown): ConfigFault[] {
+  if (!isSettings(web) || web.enabled === false) return [];
+  const faults: ConfigFault[] = [];
+  if (web.port === localPort && localPort !== 0) {
+    const wanted = "another port: DICOM is received on this one (local_port)";
+    faults.push({ path: "web.port", value: web.port, wanted });
+  }
   const host = web.host ?? "127.0.0.1";
   const own = typeof host !== "string" || /^(localhost|::1|127(\.[0-9]{1,3}){3})$/i.test(host);
   const named = Array.isArray(web.allowed_names) && web.allowed_names.length > 0;
-  return own && !named ? [] : [{ path: "web.password_hash", value: undefined, wanted }];
+  if (web.password_hash === undefined && (!own || named)) {
+    const wanted = "a password for whoever reaches the page from elsewhere: run " +
+      "`dicomforwarder web-password`, or keep host at 127.0.0.1 and allowed_names empty";
+    faults.push({ path: "web.password_hash", value: undefined, wanted });
+  }
+  return faults;
 }

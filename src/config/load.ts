@@ -108,6 +108,8 @@ export interface Config {
   readonly ledgerRetentionDays: number;
   readonly logPatientInfo: boolean;
   readonly web: WebConfig;
+  /** Whether a changed file is applied by itself. */
+  readonly watchConfig: boolean;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -243,6 +245,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
       sessionHours: raw.web.session_hours,
       metricsPublic: raw.web.metrics_public,
     },
+    watchConfig: raw.watch_config,
   };
 }
 

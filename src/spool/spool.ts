@@ -39,7 +39,7 @@ import { isHeld, patiently } from "./held.ts";
 import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
-import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
+import { adoptRetries, type PutBackHost, restoreConfigured, restoring } from "./put_back.ts";
 import { examineSlot, highestAside, inOrderReceived, readQueue } from "./recovery.ts";
 import { Slots, USED_ROOM } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
@@ -250,6 +250,11 @@ export class Spool implements IncomingOwner {
     return this.#disk.refusesNew();
   }
 
+  /** @param bytes that must stay free from now on for new instances to be taken */
+  keepFree(bytes: number): void {
+    this.#disk.minimumFreeSpace = bytes;
+  }
+
   /** A slot for the next instance. Throws what the file system throws. */
   async begin(meta: FileMeta): Promise<IncomingInstance> {
     const slot = await this.#slots.take();
@@ -397,6 +402,14 @@ export class Spool implements IncomingOwner {
   restoreConfigured(configured: ReadonlySet<string>): Entry[] {
     this.#heldBack = false;
     return restoreConfigured(this.#putBack(), configured);
+  }
+
+  /**
+   * The same beside the work: gives each back when it is in the queue again, and undefined at times, so that others get
+   * their turn.
+   */
+  *restoring(configured: ReadonlySet<string>): Generator<Entry | undefined> {
+    yield* restoring(this.#putBack(), configured);
   }
 
   /** The same for those that could not be moved when it was done last. */

@@ -166,11 +166,8 @@ export class Access {
     if (this.#password.busy) {
       throw new HttpError(503, "Too many passwords are being checked: try again in a moment.", 2);
     }
-    this.#lockout.begin(peer);
-    if (await this.#password.matches(password)) {
-      this.#lockout.right(peer);
-      return;
-    }
+    const right = this.#lockout.begin(peer);
+    if (await this.#password.matches(password)) return right();
     const locked = this.#lockout.waitMs(peer);
     log.warn("Wrong password at the status page", {
       from: peer,

@@ -26,7 +26,6 @@ export interface AppOptions extends AccessOptions {
   readonly control: Control;
   readonly clock: Clock;
   readonly reach: Reach;
-  readonly version: string;
 }
 
 interface Env {
@@ -78,13 +77,15 @@ export class WebApp {
 
   #register(): void {
     const app = this.#app;
-    const { control, version } = this.#options;
+    const { control } = this.#options;
     const routes = apiRoutes({
       control,
       access: this.#access,
       subscribe: (caller) => this.#events.subscribe(() => this.#access.holds(caller)),
     });
-    const described = openApiRoute(() => openApi([...routes, described], version));
+    const described = openApiRoute(() =>
+      openApi([...routes, described], control.overview().version)
+    );
     const methods = new Map<string, string[]>();
     for (const each of [...routes, described]) {
       const path = API_BASE + each.path.replaceAll(/\{(\w+)\}/g, ":$1");

@@ -7,6 +7,9 @@
 
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { getLog } from "../log.ts";
+
+const log = getLog("web");
 
 const FOLDER = new URL("./assets/", import.meta.url);
 
@@ -76,14 +79,24 @@ async function load(): Promise<ReadonlyMap<string, Asset>> {
     const path = name === "index.html" ? "/" : `/assets/${name}`;
     table.set(path, asset(type, await Deno.readFile(new URL(name, FOLDER))));
   }
-  const encoder = new TextEncoder();
-  const { default: module } = await import("uplot/dist/uPlot.esm.js", { with: { type: "text" } });
-  const { default: style } = await import("uplot/dist/uPlot.min.css", { with: { type: "text" } });
-  table.set(UPLOT_MODULE, asset(TYPES.js!, encoder.encode(module)));
-  table.set(UPLOT_STYLE, asset(TYPES.css!, encoder.encode(style)));
+  await addUplot(table);
   const icon = table.get("/assets/favicon.svg");
   if (icon !== undefined) table.set("/favicon.ico", icon);
   return table;
+}
+
+/** Without it the pages have no curves, and all the rest. */
+async function addUplot(table: Map<string, Asset>): Promise<void> {
+  const encoder = new TextEncoder();
+  try {
+    // Written out, because the compiler takes along only what it sees.
+    const { default: module } = await import("uplot/dist/uPlot.esm.js", { with: { type: "text" } });
+    const { default: style } = await import("uplot/dist/uPlot.min.css", { with: { type: "text" } });
+    table.set(UPLOT_MODULE, asset(TYPES.js!, encoder.encode(module)));
+    table.set(UPLOT_STYLE, asset(TYPES.css!, encoder.encode(style)));
+  } catch (error) {
+    log.error("The status page has no curves: uPlot cannot be loaded", { error });
+  }
 }
 
 function asset(type: string, bytes: Uint8Array<ArrayBuffer>): Asset {

@@ -39,6 +39,7 @@ export class EventHub {
   #studies = "";
   #until = 0;
   #saidAt = 0;
+  #failing = false;
   #stopped = false;
 
   constructor(control: Control, clock: Clock) {
@@ -98,8 +99,11 @@ export class EventHub {
       this.#lookAtOverview();
       this.#lookAtThroughput();
       await this.#lookAtStudies();
+      this.#failing = false;
     } catch (error) {
-      log.error("The status page cannot be told what is going on", { error });
+      // Once, not each second.
+      if (!this.#failing) log.error("The status page cannot be told what is going on", { error });
+      this.#failing = true;
     }
     if (this.#clock.now() - this.#saidAt >= HEARTBEAT_MS) this.#sendAll(": still here\n\n");
     for (const listener of [...this.#listeners]) {

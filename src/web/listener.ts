@@ -43,6 +43,9 @@ const MAX_ADDRESS = 2048;
 const LINGER_BYTES = 256 * 1024;
 const LINGER_MS = 1000;
 
+/** What a running request has at a stop, ms: the answer to the one that asked for a reload, for example. */
+const LAST_WORDS_MS = 500;
+
 /** What answers. */
 export interface Answering {
   /** Refuses by the head, before a body is read. */
@@ -107,11 +110,13 @@ export class HttpListener {
     });
   }
 
-  /** Stops listening and closes every connection. */
+  /** Stops listening, lets running requests finish for a moment, and closes every connection. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), LAST_WORDS_MS);
     await closed;
+    clearTimeout(timer);
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -132,7 +137,7 @@ export class HttpListener {
       return await this.#refuse(message, response, errorResponse(error));
     }
     const request = body === undefined ? head : new Request(head, { method: head.method, body });
-    const answer = await this.#app.answer(request, message.socket.remoteAddress ?? "unknown");
+    const answer = await this.#app.answer(request, peerOf(message));
     await this.#send(response, answer, message.method === "HEAD");
   }
 
@@ -207,6 +212,11 @@ export class HttpListener {
       response.once("close", done);
     });
   }
+}
+
+/** An IPv4 address is told as one also where the socket is for both. */
+function peerOf({ socket }: IncomingMessage): string {
+  return (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=[0-9.]+$)/i, "");
 }
 
 /** The head of a request, or why it is none. */

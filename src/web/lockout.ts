@@ -43,8 +43,12 @@ export class Lockout {
     return Math.max(0, until - this.#now());
   }
 
-  /** Counts a try that is not known to be right. */
-  begin(address: string): void {
+  /**
+   * Counts a try as wrong.
+   *
+   * @returns to be called where it turned out right: the address starts anew, and it does not count for all
+   */
+  begin(address: string): () => void {
     const name = key(address);
     const record = this.#addresses.get(name) ?? { wrong: [], lockedUntil: 0, locks: 0 };
     this.#addresses.delete(name);
@@ -54,14 +58,15 @@ export class Lockout {
       if (oldest !== undefined) this.#addresses.delete(oldest);
     }
     this.#count(record, OF_ADDRESS);
+    const { lockedUntil, locks } = this.#all;
     this.#count(this.#all, IN_ALL);
-  }
-
-  /** The try turned out right: the address starts anew, and it does not count for all. */
-  right(address: string): void {
-    this.#addresses.delete(key(address));
-    this.#all.wrong.pop();
-    if (this.#all.wrong.length === 0) this.#all.locks = 0;
+    const lockedBy = this.#all.lockedUntil;
+    return () => {
+      this.#addresses.delete(name);
+      this.#all.wrong.pop();
+      // Unless another one has locked it further.
+      if (this.#all.lockedUntil === lockedBy) Object.assign(this.#all, { lockedUntil, locks });
+    };
   }
 
   #count(record: Record, most: number): void {
@@ -73,8 +78,6 @@ export class Lockout {
     if (record.wrong.length < most) return;
     record.lockedUntil = now + Math.min(LONGEST_LOCK_MS, FIRST_LOCK_MS * 2 ** record.locks);
     record.locks = Math.min(record.locks + 1, 10);
-    // One more after the lock locks again.
-    record.wrong = record.wrong.slice(1);
   }
 }
 

@@ -25,8 +25,6 @@ export interface WebOptions {
   readonly settings: WebConfig;
   readonly control: Control;
   readonly clock: Clock;
-  /** Of the program. */
-  readonly version: string;
   /** Where `control.json` goes; null = nowhere. */
   readonly spoolDir: string | null;
   readonly limits?: ListenerLimits;
@@ -61,11 +59,10 @@ class RunningWeb implements WebServer {
 
   constructor(options: WebOptions) {
     this.#options = options;
-    const { settings, control, clock, version } = options;
+    const { settings, control, clock } = options;
     this.#app = new WebApp({
       control,
       clock,
-      version,
       now: () => clock.now(),
       token: this.#token,
       port: () => this.port ?? settings.port,

@@ -117,6 +117,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       sessionHours: 12,
       metricsPublic: false,
     },
+    watchConfig: false,
   });
 });
 
@@ -431,6 +432,14 @@ Deno.test("a status page that is reached from elsewhere needs a password, and th
     accepted({ web: { ...web, enabled: false } });
   }
   for (const host of ["localhost", "127.0.0.1", "127.0.0.53", "::1"]) accepted({ web: { host } });
+});
+
+Deno.test("the status page and DICOM cannot share a port", () => {
+  assertFaults({ pacs_host: "a", web: { port: 11_112 } }, { "web.port": /local_port/ });
+  assertFaults({ pacs_host: "a", local_port: 104, web: { port: 104 } }, {
+    "web.port": /local_port/,
+  });
+  accepted({ local_port: 0, web: { port: 0 } });
 });
 
 Deno.test("a password in the place of its hash is refused and not shown", () => {

@@ -173,6 +173,15 @@ Deno.test("many addresses together are locked out, and no number of them fills t
   assert.equal(host.waitMs("::ffff:10.0.0.1"), 0);
 });
 
+Deno.test("a right password locks nobody out, however many were wrong before it", () => {
+  const lockout = new Lockout(() => 1_000_000_000_000);
+  for (let n = 0; n < 49; n++) lockout.begin(`10.0.0.${n}`);
+  for (let n = 0; n < 20; n++) lockout.begin("10.9.9.9")();
+  assert.equal(lockout.waitMs("10.9.9.9"), 0);
+  lockout.begin("10.0.0.49");
+  assert.ok(lockout.waitMs("10.9.9.9") > 0);
+});
+
 Deno.test("wrong passwords add up over a quarter of an hour and no longer", () => {
   let now = 1_000_000_000_000;
   const lockout = new Lockout(() => now);

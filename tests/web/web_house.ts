@@ -37,7 +37,6 @@ export class WebHouse implements AsyncDisposable {
       settings: webSettings(options.web),
       control,
       clock: options.clock ?? systemClock,
-      version: "0.1.0",
       spoolDir: options.spoolDir ?? null,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
