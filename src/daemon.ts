@@ -24,7 +24,6 @@ import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
 import type { Entry } from "./spool/entry.ts";
-import { listFailed } from "./spool/failed.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
 import { spoolPaths } from "./spool/paths.ts";
@@ -192,11 +191,7 @@ class RunningDaemon implements Daemon {
     this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
-    const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
-    this.balanced = this.#balance(
-      entries,
-      failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
-    );
+    this.balanced = this.#balance(entries, this.#spool.apart.all());
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,

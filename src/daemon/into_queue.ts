@@ -154,6 +154,12 @@ export class IntoQueue {
       for (const entry of entries) {
         for (const destination of proven.get(entry.base) ?? []) spool.delivered(entry, destination);
       }
+      // Held back while it was under way, by a command beside this program.
+      for (const [base, destinations] of proven) {
+        for (const destination of destinations) {
+          if (spool.index.has("held", destination, base)) spool.apart.arrived(base, destination);
+        }
+      }
     } catch (error) {
       log.error("Cannot read the ledger; deliveries that a crash interrupted may be repeated", {
         error,

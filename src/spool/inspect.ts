@@ -22,21 +22,22 @@ export interface QueueItem {
   /** What `queue retry` and `queue remove` call it. */
   readonly id: string;
   readonly destination: string;
-  readonly state: "queued" | "failed";
+  readonly state: "queued" | "failed" | "held";
   /** ms since 1970 */
   readonly receivedMs: number;
   readonly tries: number;
   readonly path: string;
-  /** Why it failed. */
+  /** Why it failed, or is held. */
   readonly reason?: string;
 }
 
-/** Everything in the queue and in `failed/`, an item for each destination. */
+/** Everything in the queue, in `failed/` and in `held/`, an item for each destination. */
 export function* listItems(files: FileSystem, directory: string): Generator<QueueItem> {
   const paths = spoolPaths(directory);
   // Files that are not the spool's are the daemon's to report.
   for (const entry of listQueue(files, paths.queue, () => {})) yield* fromQueued(entry);
-  for (const failed of listFailed(files, paths.failed)) yield fromFailed(failed);
+  for (const failed of listFailed(files, paths.failed)) yield fromApart(failed, "failed");
+  for (const held of listFailed(files, paths.held)) yield fromApart(held, "held");
 }
 
 /**
@@ -52,7 +53,8 @@ export async function visitItems(
   await visitQueue(files, paths.queue, new WaitingLists(), (entry) => {
     for (const item of fromQueued(entry)) take(item);
   }, () => {});
-  for (const failed of listFailed(files, paths.failed)) take(fromFailed(failed));
+  for (const failed of listFailed(files, paths.failed)) take(fromApart(failed, "failed"));
+  for (const held of listFailed(files, paths.held)) take(fromApart(held, "held"));
 }
 
 function fromQueued(entry: Entry): QueueItem[] {
@@ -68,13 +70,16 @@ function fromQueued(entry: Entry): QueueItem[] {
 }
 
 /** The reason is in a file of its own, which is opened for who asks for it: to count a hundred thousand needs none. */
-function fromFailed({ base, destination, identity, path, reason }: FailedInstance): QueueItem {
+function fromApart(
+  { base, destination, identity, path, reason }: FailedInstance,
+  state: "failed" | "held",
+): QueueItem {
   let known: { readonly why: FailureReason | undefined } | undefined;
   const why = () => (known ??= { why: reason() }).why;
   return {
     id: base,
     destination,
-    state: "failed",
+    state,
     receivedMs: identity.receivedMs,
     get tries() {
       return why()?.tries ?? 0;
@@ -94,7 +99,7 @@ export interface Whereabouts {
    * whose way from `unrouted` to where they were routed a crash undid.
    */
   readonly destination: string | undefined;
-  readonly state: "queued" | "failed" | "corrupt";
+  readonly state: "queued" | "failed" | "held" | "corrupt";
 }
 
 /** Every instance in the spool, by names alone but for the few that wait in `incoming/`. */
@@ -117,6 +122,9 @@ export function* whereabouts(files: FileSystem, directory: string): Generator<Wh
   }
   for (const { base: id, destination } of listFailed(files, paths.failed)) {
     yield { id, destination: routed(destination), state: "failed" };
+  }
+  for (const { base: id, destination } of listFailed(files, paths.held)) {
+    yield { id, destination, state: "held" };
   }
   for (const name of files.list(paths.corrupt)) {
     const parsed = parseName(name);
@@ -175,7 +183,7 @@ export function retryItem(files: FileSystem, directory: string, item: QueueItem)
  * Removes an item for good. Of an instance that waits for other destinations, too, only this destination is taken out.
  */
 export function removeItem(files: FileSystem, item: QueueItem): void {
-  if (item.state === "failed") {
+  if (item.state !== "queued") {
     files.remove(item.path);
     removeIfThere(files, item.path.replace(/\.dcm$/, ".json"));
     return;
