@@ -8,6 +8,7 @@
 import type { Clock } from "../clock.ts";
 import type { Entry } from "../spool/entry.ts";
 import { LaneGroup } from "./lane_group.ts";
+import type { LineControl } from "./line_control.ts";
 import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
 import type { Destination } from "./outcome.ts";
 import { StudyHold } from "./study_hold.ts";
@@ -54,6 +55,17 @@ export class Scheduler {
   /** Instances held back until their study is quiet. */
   get held(): number {
     return this.#hold?.length ?? 0;
+  }
+
+  /** What a person may do to what waits for a destination; undefined where there is none of that name. */
+  control(destination: string): LineControl | undefined {
+    return this.#groups.get(destination)?.control;
+  }
+
+  /** A person wants these attempted now: neither their study nor their own delay is waited for. */
+  hurry(destination: string, entries: ReadonlySet<Entry>): void {
+    this.#hold?.hurry(entries);
+    this.control(destination)?.hurry(entries);
   }
 
   snapshot(): DestinationSnapshot[] {

@@ -32,8 +32,25 @@ export class StudyHold {
   /** Entries held. */
   get length(): number {
     let length = 0;
-    for (const held of this.#studies.values()) length += held.entries.length;
+    for (const { entries } of this.#studies.values()) {
+      for (const { queued } of entries) length += Number(queued);
+    }
     return length;
+  }
+
+  /** Releases some before their study is quiet: those of these that are held. */
+  hurry(entries: ReadonlySet<Entry>): void {
+    const hurried: Entry[] = [];
+    const studies = new Set([...entries].map((entry) => studyOf(entry.base)));
+    for (const study of studies) {
+      const held = this.#studies.get(study);
+      if (held === undefined) continue;
+      const left: Entry[] = [];
+      for (const entry of held.entries) (entries.has(entry) ? hurried : left).push(entry);
+      if (left.length === 0) this.#studies.delete(study);
+      else this.#studies.set(study, { ...held, entries: left });
+    }
+    if (hurried.length > 0) this.#release(hurried);
   }
 
   add(entry: Entry): void {

@@ -14,6 +14,10 @@ interface Trouble extends Met {
   othersPass: boolean;
   /** Instances the destination had taken when this one was last tried. */
   deliveredThen: number;
+  /** In words, the last time. */
+  reason: string;
+  /** When it is tried again, in ms since 1970; undefined where that has not been decided. */
+  dueAt: number | undefined;
 }
 
 export class TroubleBook {
@@ -23,19 +27,34 @@ export class TroubleBook {
    * Notes a failed attempt.
    *
    * @param delivered instances the destination has taken so far
+   * @param reason in words
    */
-  note(entry: Entry, kind: keyof Troubles, delivered: number): Trouble {
+  note(entry: Entry, kind: keyof Troubles, delivered: number, reason: string): Trouble {
     let trouble = this.#troubles.get(entry);
     if (trouble === undefined) {
-      trouble = { counts: noTroubles(), attempts: 0, othersPass: false, deliveredThen: delivered };
+      trouble = {
+        counts: noTroubles(),
+        attempts: 0,
+        othersPass: false,
+        deliveredThen: delivered,
+        reason,
+        dueAt: undefined,
+      };
       this.#troubles.set(entry, trouble);
     }
     trouble.attempts++;
+    trouble.reason = reason;
+    trouble.dueAt = undefined;
     trouble.othersPass = delivered > trouble.deliveredThen;
     trouble.deliveredThen = delivered;
     const { counts, othersPass } = trouble;
     if (othersPass || counts[kind] === 0 || !DOUBTFUL.has(kind)) counts[kind]++;
     return trouble;
+  }
+
+  /** The latest trouble of an instance; undefined where it has met none. */
+  last(entry: Entry): { readonly reason: string; readonly dueAt: number | undefined } | undefined {
+    return this.#troubles.get(entry);
   }
 
   /** The instance is done with. */
