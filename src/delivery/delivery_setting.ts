@@ -20,14 +20,28 @@ export interface DeliverySetting {
   readonly changed: () => void;
 }
 
+/** That a person has paused a destination. */
+export interface Paused {
+  /** ms since 1970 */
+  readonly since: number;
+  /** In words: `web 127.0.0.1`. */
+  readonly by: string;
+}
+
 /** A destination as it is now. */
 export interface DestinationSnapshot {
   readonly name: string;
   readonly description: string;
   readonly health: Health;
+  /** Null where it is not paused. */
+  readonly paused: Paused | null;
+  /** Since when it is up, down, misconfigured or paused, in ms since 1970; null = since the start. */
+  readonly since: number | null;
   readonly waiting: number;
   readonly sessions: number;
   readonly delivered: number;
   readonly failed: number;
   readonly lastAnswer: string;
+  /** ms since 1970; null where there has been none. */
+  readonly lastAnswerAt: number | null;
 }

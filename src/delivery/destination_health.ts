@@ -107,6 +107,11 @@ export function onMisconfigured(health: Health, reason: string, now: number): He
   };
 }
 
+/** A person, or other settings, may have mended it: the next attempt is due, and back-off begins anew. */
+export function toBeTriedNow(health: Health, now: number): Health {
+  return health.state === "up" ? health : { ...health, attempts: 0, nextAt: now };
+}
+
 /**
  * Whether an attempt that failed while the destination is down was under way before that showed. A clock that was set back
  * makes nothing longer than the longest wait.

@@ -17,16 +17,14 @@ import {
   onMisconfigured,
   onSuccess,
   onUnreachable,
+  toBeTriedNow,
 } from "./destination_health.ts";
+import { DueTimer } from "./due_timer.ts";
+import { Gate } from "./gate.ts";
 import { HealthLog } from "./health_log.ts";
 import { Lane } from "./lane.ts";
-import {
-  type Destination,
-  DestinationError,
-  type Outcome,
-  type Receipt,
-  type Session,
-} from "./outcome.ts";
+import { type LaneHost, runLane } from "./lane_run.ts";
+import { type Destination, DestinationError, type Outcome, type Receipt } from "./outcome.ts";
 import {
   tellDelivered,
   tellGivenUp,
@@ -35,10 +33,10 @@ import {
   tellNotTaken,
 } from "./instance_log.ts";
 import { LineControl } from "./line_control.ts";
-import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
+import type { DeliverySetting, DestinationSnapshot, Paused } from "./delivery_setting.ts";
 import { deliveredEvent, failedEvent } from "./ledger_events.ts";
 import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
-import { Settling } from "./settling.ts";
+import { SessionLimit } from "./session_limit.ts";
 import { TroubleBook } from "./trouble_book.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
@@ -50,45 +48,33 @@ const DENIALS_THAT_SHOW = 3;
 /** A clock that goes back by less than this is merely being kept right, in ms. */
 const SET_BACK_MS = 10_000;
 
-/** How long a destination that took no further session is not asked for one, in ms. */
-const LIMIT_MS = 300_000;
-
 /** One more session is opened when so many entries wait for each that runs. */
 const WAITING_PER_SESSION = 4;
 
-/** What needs another session waits for no more than so many that go over this one. */
-const MOST_BEFORE_REOPENING = 16;
-
-/** Entries shown to a session being opened. */
-const LOOK_AHEAD = 64;
-
-/** What is offered to a session at a time. */
-interface Round {
-  /** Attempted, and not yet told of. */
-  readonly taken: Set<Entry>;
-  /** How many more are offered. */
-  left: number;
-}
-
 export class LaneGroup {
-  readonly #destination: Destination;
+  #destination: Destination;
+  /** Takes the place of `#destination` when what is under way is over. */
+  #next: Destination | undefined;
   readonly #setting: DeliverySetting;
-  readonly #healthLog: HealthLog;
+  #healthLog: HealthLog;
   readonly #line = new WaitingLine();
-  readonly #troubles = new TroubleBook();
+  #troubles = new TroubleBook();
   /** What a person may do to what waits. */
   readonly control = new LineControl({
     line: this.#line,
-    troubles: this.#troubles,
+    trouble: (entry) => this.#troubles.last(entry),
     isWanted: (entry) => this.#isWanted(entry),
     wake: () => this.#wake(),
   });
   /** Entries of which an attempt ended without an answer. */
-  readonly #mayHaveArrived = new WeakSet<Entry>();
+  #mayHaveArrived = new WeakSet<Entry>();
   readonly #lanes = new Set<Lane>();
   readonly #running = new Set<Promise<void>>();
-  readonly #stop = new AbortController();
+  readonly #gate = new Gate();
+  #paused: Paused | null = null;
   #health: Health = FRESH;
+  /** Since when it is up or not, in ms since 1970; null = since the start. */
+  #since: number | null = null;
   /** Entries that still want this destination, those being attempted included. */
   #waiting = 0;
   /** Instances in a row that the destination did not authorise. */
@@ -96,17 +82,31 @@ export class LaneGroup {
   #delivered = 0;
   #failed = 0;
   #lastAnswer = "";
-  /** Sessions the destination was found to take at a time, and until when (ms since 1970) that is believed. */
-  #limit = { sessions: Infinity, until: 0 };
+  #lastAnswerAt: number | null = null;
+  readonly #limit = new SessionLimit();
   /** The latest time seen, in ms since 1970. */
   #latest = 0;
-  #cancelTimer: (() => void) | undefined;
-  #timerAt = Infinity;
+  readonly #timer: DueTimer;
+  readonly #host: LaneHost;
 
   constructor(destination: Destination, setting: DeliverySetting) {
     this.#destination = destination;
     this.#setting = setting;
     this.#healthLog = new HealthLog(destination.name, destination.description);
+    this.#timer = new DueTimer(setting.clock, () => this.#wake());
+    this.#host = {
+      line: this.#line,
+      running: this.#running,
+      clock: setting.clock,
+      isWell: () => this.#health.state === "up",
+      isWanted: (entry) => this.#isWanted(entry),
+      begin: (entry) => this.#isWanted(entry) && this.control.begin(entry),
+      notAttempted: (entry) => this.control.end(entry),
+      settle: (entry, outcome) => this.#settleSafely(entry, outcome),
+      mayHaveArrived: (entry) => void this.#mayHaveArrived.add(entry),
+      failed: (error) => this.#destinationFailed(error),
+      cannotOpen: (error) => this.#cannotOpen(error),
+    };
   }
 
   get name(): string {
@@ -116,13 +116,16 @@ export class LaneGroup {
   snapshot(): DestinationSnapshot {
     return {
       name: this.name,
-      description: this.#destination.description,
+      description: (this.#next ?? this.#destination).description,
+      paused: this.#paused,
+      since: this.#paused?.since ?? this.#since,
       health: this.#health,
       waiting: this.#waiting,
       sessions: this.#lanes.size,
       delivered: this.#delivered,
       failed: this.#failed,
       lastAnswer: this.#lastAnswer,
+      lastAnswerAt: this.#lastAnswerAt,
     };
   }
 
@@ -133,15 +136,74 @@ export class LaneGroup {
     this.#wake();
   }
 
+  /** Begins no attempt until `resume`; those under way finish, and what is idle is released. */
+  pause(paused: Paused): void {
+    this.#paused = paused;
+    this.#gate.pause();
+    this.#endTurn();
+  }
+
+  resume(): void {
+    this.#paused = null;
+    this.#gate.resume();
+    this.#wake();
+  }
+
+  /** Forgets whatever it waits for, and attempts what there is. */
+  tryNow(): void {
+    this.#health = toBeTriedNow(this.#health, this.#now());
+    this.#limit.forget();
+    this.#line.ripen(Infinity);
+    this.#wake();
+  }
+
+  /**
+   * Goes on with other settings, of the same name: the attempts under way finish by those they began with.
+   *
+   * @param within ms until what is left of them is aborted
+   */
+  replace(destination: Destination, within: number): void {
+    this.#next = destination;
+    if (!this.#gate.change()) return;
+    void this.#quiet(within).then(() => this.#changeOver());
+  }
+
+  #changeOver(): void {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next === undefined || this.#gate.isStopped) return;
+    if (next.description !== this.#destination.description) {
+      // Another node: what the former one did says nothing of it.
+      this.#health = FRESH;
+      this.#since = this.#now();
+      this.#troubles = new TroubleBook();
+      this.#mayHaveArrived = new WeakSet();
+      this.#denials = 0;
+    }
+    this.#destination = next;
+    this.#healthLog = new HealthLog(next.name, next.description);
+    this.#gate.changed();
+    this.tryNow();
+    this.#setting.changed();
+  }
+
   /**
    * Begins no further attempt, lets those under way finish, and aborts what is left.
    *
    * @param within ms until the rest is aborted
+   * @returns what still wants this destination then
    */
-  async stop(within: number): Promise<void> {
-    this.#stop.abort();
-    this.#cancelTimer?.();
-    for (const lane of this.#lanes) lane.wake();
+  async stop(within: number): Promise<Entry[]> {
+    this.#gate.stop();
+    this.#timer.set(Infinity, this.#now());
+    await this.#quiet(within);
+    this.#line.ripen(Infinity);
+    const left = [...this.#line.take(Infinity), ...this.control.takePassedOver()];
+    return left.filter((entry) => entry.waitsFor(this.name));
+  }
+
+  async #quiet(within: number): Promise<void> {
+    this.#endTurn();
     const cancel = this.#setting.clock.after(within, () => {
       for (const lane of this.#lanes) void lane.session?.abort();
     });
@@ -149,13 +211,17 @@ export class LaneGroup {
     cancel();
   }
 
+  #endTurn(): void {
+    for (const lane of this.#lanes) lane.wake();
+  }
+
   /** Starts or wakes lanes as far as there is work and the destination is well, and sets the timer for the rest. */
   #wake(): void {
-    if (this.#stop.signal.aborted) return;
+    if (this.#gate.signal.aborted) return;
     const now = this.#now();
     // A clock that was set back must not put off for a day what was due in a minute.
     const setBack = now < this.#latest - SET_BACK_MS;
-    if (setBack) this.#limit.until = 0;
+    if (setBack) this.#limit.forget();
     this.#latest = now;
     this.#line.ripen(setBack ? Infinity : now);
     if (this.#health.state !== "up") {
@@ -176,34 +242,24 @@ export class LaneGroup {
   }
 
   #wantedLanes(allowed: number): number {
-    const found = this.#now() < this.#limit.until ? this.#limit.sessions : Infinity;
-    const most = Math.min(allowed, this.#destination.sessions, found);
+    const most = Math.min(allowed, this.#destination.sessions, this.#limit.most(this.#now()));
     if (this.#lanes.size === 0) return Math.min(1, most);
     return this.#line.ready >= WAITING_PER_SESSION * this.#lanes.size ? most : 0;
   }
 
   #setTimer(now: number): void {
-    if (this.#stop.signal.aborted) return;
+    if (this.#gate.signal.aborted) return this.#timer.set(Infinity, now);
     let at = this.#line.nextDueAt ?? Infinity;
     if (this.#health.state !== "up" && this.#lanes.size === 0 && this.#line.ready > 0) {
       at = Math.min(at, this.#health.nextAt);
     }
-    if (at === this.#timerAt) return;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#timerAt = at;
-    if (at === Infinity) return;
-    this.#cancelTimer = this.#setting.clock.after(Math.max(0, at - now), () => {
-      this.#timerAt = Infinity;
-      this.#cancelTimer = undefined;
-      this.#wake();
-    });
+    this.#timer.set(at, now);
   }
 
   #startLane(): void {
     const lane = new Lane();
     this.#lanes.add(lane);
-    const run = this.#run(lane).catch((error) => {
+    const run = runLane(lane, this.#destination, this.#gate.signal, this.#host).catch((error) => {
       log.error("Delivery to {destination} met an error of this program", {
         destination: this.name,
         error,
@@ -219,72 +275,16 @@ export class LaneGroup {
     this.#running.add(run);
   }
 
-  /** One lane's life: a session, batch after batch, a while of idleness, the end. */
-  async #run(lane: Lane): Promise<void> {
-    const signal = this.#stop.signal;
-    try {
-      while (!signal.aborted) {
-        // Nothing is taken from the line before there is a way to send it: the lanes that have one go on meanwhile.
-        if (lane.session === undefined && !await this.#open(lane)) return;
-        if (this.#line.ready === 0) {
-          if (!await lane.park(this.#setting.clock, this.#destination.idleMs)) return;
-          continue;
-        }
-        const { undone, failure } = await this.#work(lane.session!);
-        this.#line.putBack(undone.filter((entry) => this.#isWanted(entry)));
-        for (const entry of undone) this.control.end(entry);
-        if (signal.aborted) return;
-        if (failure !== undefined) this.#destinationFailed(failure);
-        if (undone.length > 0 || lane.session?.usable === false) {
-          await lane.session?.close();
-          lane.session = undefined;
-        }
-        if (this.#health.state !== "up") return;
-      }
-    } finally {
-      await lane.session?.close();
-    }
-  }
-
-  /** Opens a lane's session for what waits. False where there is nothing to open it for, or it cannot be. */
-  async #open(lane: Lane): Promise<boolean> {
-    const upcoming = this.#line.peek(LOOK_AHEAD);
-    if (upcoming.length === 0) return false;
-    try {
-      lane.session = await this.#destination.open(upcoming, this.#stop.signal);
-      return true;
-    } catch (error) {
-      if (this.#stop.signal.aborted) return false;
-      const open = [...this.#lanes].filter((other) => other.session?.usable).length;
-      if (open === 0) {
-        this.#destinationFailed(error);
-        return false;
-      }
-      // It serves the others: it has no room for one more, which is not being down.
-      this.#limit = { sessions: open, until: this.#now() + LIMIT_MS };
-      log.debug("Destination {destination} takes no further session", {
-        destination: this.name,
-        sessions: open,
-        reason: error instanceof Error ? error.message : String(error),
-      });
-      return false;
-    }
-  }
-
-  /**
-   * What a session is to attempt. It leaves the line when the session comes to it and not before, so that no lane keeps
-   * what another one could send meanwhile.
-   */
-  *#batch(round: Round): Generator<Entry, void, undefined> {
-    while (round.left > 0 && !this.#stop.signal.aborted) {
-      const [entry] = this.#line.take(1);
-      if (entry === undefined) return;
-      if (!this.#isWanted(entry) || !this.control.begin(entry)) continue;
-      round.taken.add(entry);
-      yield entry;
-      // While it is down, one that comes through shows that it is back.
-      round.left = this.#health.state === "up" ? round.left - 1 : 0;
-    }
+  /** One more session does not come about: it is down, or has no room for one more. */
+  #cannotOpen(error: unknown): void {
+    const open = [...this.#lanes].filter((other) => other.session?.usable).length;
+    if (open === 0) return this.#destinationFailed(error);
+    this.#limit.found(open, this.#now());
+    log.debug("Destination {destination} takes no further session", {
+      destination: this.name,
+      sessions: open,
+      reason: error instanceof Error ? error.message : String(error),
+    });
   }
 
   /** False where the entry left the queue by another destination's doing (damaged) or a person's: then it is over here, too. */
@@ -292,38 +292,6 @@ export class LaneGroup {
     const wanted = entry.waitsFor(this.name);
     if (!wanted) this.#over(entry);
     return wanted;
-  }
-
-  /** Attempts what waits. `undone` is what was taken and not attempted, or could not go this way. */
-  async #work(session: Session): Promise<{ undone: Entry[]; failure: unknown }> {
-    const round: Round = { taken: new Set(), left: this.#destination.batch };
-    const settling = new Settling();
-    let failure: unknown;
-    try {
-      await session.deliver(this.#batch(round), (entry, outcome) => {
-        if (outcome.kind === "reopen") {
-          if (outcome.begun) this.#mayHaveArrived.add(entry);
-          round.left = Math.min(round.left, MOST_BEFORE_REOPENING);
-          return;
-        }
-        round.taken.delete(entry);
-        const settled = this.#settleSafely(entry, outcome);
-        if (settled === undefined) return;
-        settling.add(settled);
-        if (settling.full) round.left = 0;
-      }, this.#stop.signal);
-    } catch (error) {
-      failure = error;
-    }
-    await this.#settled(settling);
-    return { undone: [...round.taken], failure };
-  }
-
-  /** A stop waits for what a lane does not. */
-  async #settled(settling: Settling): Promise<void> {
-    const all = settling.done().finally(() => this.#running.delete(all));
-    this.#running.add(all);
-    await settling.wait(this.#setting.clock);
   }
 
   /** What cannot be settled, because the disk does not do its part, is tried again later. */
@@ -375,9 +343,9 @@ export class LaneGroup {
         await this.#trouble(entry, "refused", outcome.answer);
         return;
       case "interrupted":
-        // We did it ourselves; the spool keeps the instance for the next start.
-        if (this.#stop.signal.aborted) return;
         this.#mayHaveArrived.add(entry);
+        // We did it ourselves; it goes with what else is left.
+        if (this.#gate.isEnding) return this.#line.putBack([entry]);
         await this.#trouble(entry, "interrupted", outcome.reason);
         return;
       case "held":
@@ -413,7 +381,7 @@ export class LaneGroup {
   /** Not authorised: this instance perhaps, or all of us; a few in a row tell. Nothing is spent, and others go first. */
   #denied(entry: Entry, reason: string): void {
     const now = this.#now();
-    this.#lastAnswer = reason;
+    this.#answered(reason);
     this.#denials++;
     if (this.#denials >= DENIALS_THAT_SHOW) {
       this.#setHealth(onMisconfigured(this.#health, reason, now));
@@ -434,7 +402,7 @@ export class LaneGroup {
     this.#over(entry);
     this.#denials = 0;
     this.#delivered++;
-    this.#lastAnswer = answer;
+    this.#answered(answer);
     ledger.append(
       deliveredEvent(entry, this.name, receipt),
       () => {
@@ -458,7 +426,7 @@ export class LaneGroup {
     if (kind === "refused") counts.refused = spool.countTry(entry, this.name);
     const tries = counts[kind];
     // What the disk does not give has been no word of the destination's.
-    if (kind !== "held") this.#lastAnswer = reason;
+    if (kind !== "held") this.#answered(reason);
     if (kind === "interrupted") {
       // It may be this one instance that the destination cannot bear: who reads that it is down should know.
       const sop = entry.sopInstanceUid || entry.base;
@@ -491,9 +459,9 @@ export class LaneGroup {
     const { backOff, random } = this.#setting;
     const now = this.#now();
     if (error instanceof DestinationError) {
-      this.#lastAnswer = error.message;
+      this.#answered(error.message);
       // What seemed to be its limit may have been its end.
-      this.#limit.until = 0;
+      this.#limit.forget();
       this.#setHealth(
         error.kind === "misconfigured"
           ? onMisconfigured(this.#health, error.message, now)
@@ -507,7 +475,13 @@ export class LaneGroup {
   #setHealth(next: Health): void {
     const before = this.#health;
     this.#health = next;
+    if (before.state !== next.state) this.#since = this.#now();
     if (this.#healthLog.changed(before, next, this.#waiting, this.#now())) this.#setting.changed();
+  }
+
+  #answered(words: string): void {
+    this.#lastAnswer = words;
+    this.#lastAnswerAt = this.#now();
   }
 
   #now(): number {

@@ -7,13 +7,14 @@
  */
 
 import type { Entry } from "../spool/entry.ts";
-import type { TroubleBook } from "./trouble_book.ts";
+import type { LastTrouble } from "./trouble_book.ts";
 import type { WaitingLine } from "./waiting_line.ts";
 
 /** What the destination's group lends it. */
 export interface LineControlHost {
   readonly line: WaitingLine;
-  readonly troubles: TroubleBook;
+  /** What an entry met last. */
+  readonly trouble: (entry: Entry) => LastTrouble | undefined;
   /** False where the entry needs nothing more of this destination; it is done with then. */
   readonly isWanted: (entry: Entry) => boolean;
   /** More may be attempted now. */
@@ -50,6 +51,13 @@ export class LineControl {
     this.#busy.delete(entry);
     this.#ended?.resolve();
     this.#ended = undefined;
+  }
+
+  /** What was passed over because it is claimed: it does not come back into the line then. */
+  takePassedOver(): Entry[] {
+    const passedOver = [...this.#passedOver];
+    this.#passedOver.clear();
+    return passedOver;
   }
 
   // For the person.
@@ -92,9 +100,7 @@ export class LineControl {
   }
 
   /** What an entry met at its last attempt, and when it is next attempted; undefined where nothing is known. */
-  trouble(
-    entry: Entry,
-  ): { readonly reason: string; readonly dueAt: number | undefined } | undefined {
-    return this.#host.troubles.last(entry);
+  trouble(entry: Entry): LastTrouble | undefined {
+    return this.#host.trouble(entry);
   }
 }

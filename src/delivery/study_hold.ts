@@ -16,7 +16,7 @@ interface Held {
 }
 
 export class StudyHold {
-  readonly #quietMs: number;
+  #quietMs: number;
   readonly #clock: Clock;
   readonly #release: (entries: readonly Entry[]) => void;
   readonly #studies = new Map<string, Held>();
@@ -38,19 +38,16 @@ export class StudyHold {
     return length;
   }
 
-  /** Releases some before their study is quiet: those of these that are held. */
-  hurry(entries: ReadonlySet<Entry>): void {
-    const hurried: Entry[] = [];
-    const studies = new Set([...entries].map((entry) => studyOf(entry.base)));
-    for (const study of studies) {
-      const held = this.#studies.get(study);
-      if (held === undefined) continue;
-      const left: Entry[] = [];
-      for (const entry of held.entries) (entries.has(entry) ? hurried : left).push(entry);
-      if (left.length === 0) this.#studies.delete(study);
-      else this.#studies.set(study, { ...held, entries: left });
-    }
-    if (hurried.length > 0) this.#release(hurried);
+  /** Entries held, of all studies. */
+  *entries(): Generator<Entry, void> {
+    for (const { entries } of this.#studies.values()) yield* entries;
+  }
+
+  /** Holds studies for another time, those that are held already included. */
+  waitFor(quietMs: number): void {
+    this.#quietMs = quietMs;
+    this.#cancel?.();
+    this.#look();
   }
 
   add(entry: Entry): void {
@@ -70,6 +67,14 @@ export class StudyHold {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+  }
+
+  /** Releases everything at once. */
+  releaseAll(): void {
+    this.stop();
+    const studies = [...this.#studies.values()];
+    this.#studies.clear();
+    for (const { entries } of studies) this.#release(entries);
   }
 
   #look(): void {

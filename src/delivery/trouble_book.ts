@@ -8,15 +8,21 @@
 import type { Entry } from "../spool/entry.ts";
 import { DOUBTFUL, type Met, noTroubles, type Troubles } from "./retry.ts";
 
-interface Trouble extends Met {
+/** What an instance met when it was attempted last. */
+export interface LastTrouble {
+  /** In words. */
+  readonly reason: string;
+  /** When it is tried again, in ms since 1970; undefined where that has not been decided. */
+  readonly dueAt: number | undefined;
+}
+
+interface Trouble extends Met, LastTrouble {
   readonly counts: Troubles;
   attempts: number;
   othersPass: boolean;
   /** Instances the destination had taken when this one was last tried. */
   deliveredThen: number;
-  /** In words, the last time. */
   reason: string;
-  /** When it is tried again, in ms since 1970; undefined where that has not been decided. */
   dueAt: number | undefined;
 }
 
@@ -53,7 +59,7 @@ export class TroubleBook {
   }
 
   /** The latest trouble of an instance; undefined where it has met none. */
-  last(entry: Entry): { readonly reason: string; readonly dueAt: number | undefined } | undefined {
+  last(entry: Entry): LastTrouble | undefined {
     return this.#troubles.get(entry);
   }
 

@@ -44,11 +44,11 @@ interface Connection {
 }
 
 export class Receiver {
-  readonly #config: Config;
+  #config: Config;
   readonly #spool: Spool;
   readonly #service: StoreService;
-  readonly #options: AssociationOptions;
-  readonly #hostIsAllowed: (host: string) => boolean;
+  #options: AssociationOptions;
+  #hostIsAllowed: (host: string) => boolean;
   readonly #connections = new Set<Connection>();
   #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
@@ -60,20 +60,35 @@ export class Receiver {
     this.#spool = spool;
     this.#service = service;
     this.#hostIsAllowed = hostFilter(config.allowedHosts);
-    this.#options = {
-      maxPduLength: config.maxPduLength,
-      associationMs: config.timeouts.associationRequestMs,
-      idleMs: config.timeouts.idleMs,
-      readMs: config.timeouts.readMs,
-      writeStallMs: config.timeouts.writeStallMs,
-      releaseMs: config.timeouts.readMs,
-    };
+    this.#options = optionsOf(config);
   }
 
-  /** Begins to accept what connects, and has connected since the listener was made. */
+  /**
+   * Goes on by another configuration. An association that is open keeps the time-outs and the PDU length it began with;
+   * what is asked of it message by message is asked of the new one.
+   */
+  configure(config: Config): void {
+    this.#config = config;
+    this.#hostIsAllowed = hostFilter(config.allowedHosts);
+    this.#options = optionsOf(config);
+  }
+
+  /**
+   * Begins to accept what connects, and has connected since the listener was made. One that was served before is closed;
+   * the associations it brought go on.
+   */
   serve(listener: Deno.TcpListener): void {
+    const before = this.#accepting;
+    this.leave();
     this.#listener = listener;
-    this.#accepting = this.#accept(listener);
+    const now = this.#accept(listener);
+    this.#accepting = before === undefined ? now : Promise.all([before, now]).then(() => {});
+  }
+
+  /** Accepts nothing more, until another listener is served. */
+  leave(): void {
+    this.#listener?.close();
+    this.#listener = undefined;
   }
 
   /** Associations being served. */
@@ -87,7 +102,7 @@ export class Receiver {
    * @param within ms until the rest is aborted
    */
   async stop(within: number): Promise<void> {
-    this.#listener?.close();
+    this.leave();
     await this.#accepting;
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {
@@ -234,6 +249,7 @@ export class Receiver {
     association: Association,
     count: StoreCount,
   ): Promise<void> {
+    const longest = () => this.#config.maxInstanceSize;
     await serve(association, {
       store: async (request, dataSet) => {
         connection.busy++;
@@ -248,7 +264,9 @@ export class Receiver {
         connection.lastActivity = performance.now();
         log.info("Echo answered", { calling: association.callingAeTitle, from: association.peer });
       },
-      longestDataSet: this.#config.maxInstanceSize,
+      get longestDataSet() {
+        return longest();
+      },
     });
   }
 
@@ -295,6 +313,17 @@ export class Receiver {
     log.warn("Association ended: {reason}", { reason: error.message });
     this.#logEnd("Association over", association, count, began);
   }
+}
+
+function optionsOf({ maxPduLength, timeouts }: Config): AssociationOptions {
+  return {
+    maxPduLength,
+    associationMs: timeouts.associationRequestMs,
+    idleMs: timeouts.idleMs,
+    readMs: timeouts.readMs,
+    writeStallMs: timeouts.writeStallMs,
+    releaseMs: timeouts.readMs,
+  };
 }
 
 /** Ends a connection, whether or not it has come to an association. */

@@ -36,7 +36,7 @@ import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
 import { QueueIndex } from "./queue_index.ts";
-import { adoptRetries, type PutBackHost, restoreConfigured } from "./put_back.ts";
+import { adoptRetries, type PutBackHost, restoring } from "./put_back.ts";
 import { examineSlot, highestAside, inOrderReceived, readQueue } from "./recovery.ts";
 import { Slots, USED_ROOM } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
@@ -267,6 +267,11 @@ export class Spool implements IncomingOwner {
     return this.#disk.refusesNew();
   }
 
+  /** @param bytes that must stay free from now on for new instances to be taken */
+  keepFree(bytes: number): void {
+    this.#disk.minimumFreeSpace = bytes;
+  }
+
   /** A slot for the next instance. Throws what the file system throws. */
   async begin(meta: FileMeta): Promise<IncomingInstance> {
     const slot = await this.#slots.take();
@@ -394,7 +399,18 @@ export class Spool implements IncomingOwner {
   /** Puts failed instances back for destinations that are configured (again): returns the new entries. */
   restoreConfigured(configured: ReadonlySet<string>): Entry[] {
     this.#heldBack = false;
-    return this.apart.cameBack(restoreConfigured(this.#putBack(), configured));
+    return [...this.restoring(configured)].filter((entry) => entry !== undefined);
+  }
+
+  /**
+   * The same beside the work: gives each back when it is in the queue again, and undefined at times, so that others get
+   * their turn.
+   */
+  *restoring(configured: ReadonlySet<string>): Generator<Entry | undefined> {
+    for (const entry of restoring(this.#putBack(), configured)) {
+      if (entry !== undefined) this.apart.cameBack([entry]);
+      yield entry;
+    }
   }
 
   /** The same for those that could not be moved when it was done last. */
