@@ -17,6 +17,7 @@ import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
+import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
@@ -65,6 +66,8 @@ export interface Daemon {
   readonly config: Config;
   /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
+  /** What waits, what failed, what is held, and what a person does about it. */
+  readonly queue: QueueControl;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -117,6 +120,7 @@ class RunningDaemon implements Daemon {
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
+  queue!: QueueControl;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
@@ -230,6 +234,17 @@ class RunningDaemon implements Daemon {
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
+    this.queue = new QueueControl({
+      spool: this.#spool,
+      ledger: this.#ledger,
+      files: this.#files,
+      ledgerDirectory: spoolPaths(config.spoolDir).ledger,
+      clock: this.#clock,
+      scheduler: () => this.#scheduler,
+      destinations: () => this.#inForce.names,
+      route: (instance) => this.#intoQueue.routeStored(instance),
+      handOver: (returned) => this.#intoQueue.handOver(returned),
+    });
     for (const [name, paused] of [...this.#paused.read()]) {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
@@ -312,10 +327,12 @@ class RunningDaemon implements Daemon {
     this.#housekeeping.stop();
     this.#watch?.set(false);
     this.#reloader.stop();
+    const acted = this.queue.close();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
     this.#stopping.abort();
     await this.balanced;
+    await acted;
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();

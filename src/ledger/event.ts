@@ -116,6 +116,7 @@ export interface Settled {
   readonly at: string;
   readonly to: string;
   readonly by: "person";
+  readonly who?: string;
 }
 
 export type LedgerEvent =

@@ -313,6 +313,11 @@ export class Spool implements IncomingOwner {
     }
   }
 
+  /** False where a person removed an entry's file, or moved it; the entry says what is left. */
+  isThere(entry: Entry): boolean {
+    return entry.queued && (this.#files.exists(entry.path) || this.#queueFiles.findAgain(entry));
+  }
+
   #closed(entry: Entry): void {
     const others = this.#open.get(entry)! - 1;
     if (others === 0) this.#open.delete(entry);
