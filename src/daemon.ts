@@ -32,6 +32,7 @@ import { StoreService } from "./receiver/store.ts";
 import type { Entry } from "./spool/entry.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
+import { takeNotices } from "./spool/notices.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import { checkVolume } from "./spool/volume_probe.ts";
@@ -365,6 +366,8 @@ class RunningDaemon implements Daemon {
   #keepHouse(): void {
     this.#housekeeping.every(RETRY_LOOK_MS, async () => {
       await this.#intoQueue.adoptRetries();
+      const { spoolDir } = this.#inForce.config;
+      await this.queue.follow(() => takeNotices(this.#files, spoolDir));
       this.#health.keepUp();
     });
     this.#housekeeping.every(MAINTENANCE_MS, async () => {

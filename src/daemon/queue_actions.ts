@@ -14,6 +14,7 @@ import type { Entry } from "../spool/entry.ts";
 import { isBase } from "../spool/entry_name.ts";
 import { UNROUTED } from "../spool/failed.ts";
 import type { ApartState, Item } from "../spool/queue_index.ts";
+import type { Notice } from "../spool/notices.ts";
 import { Turns } from "../spool/turns.ts";
 import { ActionTally, unfit } from "./action_tally.ts";
 import { isThere, type QueueControlParts } from "./queue_parts.ts";
@@ -48,6 +49,26 @@ export class QueueActions {
     const change = this.#changes.then(() => this.#act(action, selection, by));
     this.#changes = change.catch(() => {});
     return change;
+  }
+
+  /** What a command of another process did to files, or wants done: the memory follows. */
+  notice(notices: readonly Notice[]): void {
+    const { spool } = this.#parts;
+    const hurried = new Map<string, Set<Entry>>();
+    const destinations = new Set<string>();
+    for (const { what, id, destination } of notices) {
+      destinations.add(destination);
+      for (const item of spool.index.find(id, destination)) {
+        if (!isThere(this.#parts, item) || what !== "hurry" || item.entry === undefined) continue;
+        const entries = hurried.get(destination) ?? new Set();
+        hurried.set(destination, entries.add(item.entry));
+      }
+      spool.apart.lookFor(destination, id);
+    }
+    for (const [destination, entries] of hurried) {
+      this.#parts.scheduler().hurry(destination, entries);
+    }
+    for (const destination of destinations) this.#control(destination)?.sweep();
   }
 
   async #act(

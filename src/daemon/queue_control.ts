@@ -4,6 +4,7 @@
 
 import type { ItemAction, ItemName, ItemSelection, Person } from "../control/control.ts";
 import type { ActionResult, ItemDetails, QueuePage, QueueQuery } from "../control/views.ts";
+import type { Notice } from "../spool/notices.ts";
 import { QueueActions } from "./queue_actions.ts";
 import type { QueueControlParts } from "./queue_parts.ts";
 import { QueueView } from "./queue_view.ts";
@@ -34,6 +35,18 @@ export class QueueControl {
 
   act(action: ItemAction, selection: ItemSelection, by: Person): Promise<ActionResult> {
     return this.#actions.act(action, selection, by);
+  }
+
+  /**
+   * Follows what commands of other processes did.
+   *
+   * @param take the next notices that there are
+   */
+  async follow(take: () => readonly Notice[]): Promise<void> {
+    for (let notices = take(); notices.length > 0; notices = take()) {
+      this.#actions.notice(notices);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
   }
 
   /** Begins no further change, and waits for the one under way to come to a halt. */

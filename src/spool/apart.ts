@@ -302,6 +302,14 @@ export class Apart {
     return this.#open.has(base);
   }
 
+  /** Another process may have put an instance there. */
+  lookFor(destination: string, base: string): void {
+    for (const state of ["failed", "held"] as const) {
+      if (!this.#host.files.exists(this.path(state, destination, base))) continue;
+      this.#host.index.setApart(state, destination, [base]);
+    }
+  }
+
   /** A destination has an instance that another process held back while it was under way. */
   arrived(base: string, destination: string): void {
     if (!this.#host.files.exists(this.path("held", destination, base))) return;

@@ -1,5 +1,5 @@
 /*
- * The spool as seen from outside the daemon: what waits, what failed, and the two things a person may do about it.
+ * The spool as seen from outside the daemon: what waits, what failed, what is held, and what a person may do about it.
  *
  * Works on the directory alone, whether a daemon runs on it or not. Every change is one rename or one removal of a file,
  * which the daemon finds: what is put back by way of `retry/`, what was removed when it opens it.
@@ -167,10 +167,14 @@ export function countCorrupt(files: FileSystem, directory: string): number {
 
 /** Instances put back that no daemon has taken yet. */
 export function countRetry(files: FileSystem, directory: string): number {
-  return [...files.list(spoolPaths(directory).retry)].length;
+  let count = 0;
+  for (const name of files.list(spoolPaths(directory).retry)) {
+    if (parseName(name) !== undefined) count++;
+  }
+  return count;
 }
 
-/** Puts a failed item back: the daemon takes it within a second, or when it starts. */
+/** Puts an item back that failed or is held: the daemon takes it within a second, or when it starts. */
 export function retryItem(files: FileSystem, directory: string, item: QueueItem): void {
   const { retry } = spoolPaths(directory);
   files.makeDirectory(retry);
@@ -188,22 +192,40 @@ export function removeItem(files: FileSystem, item: QueueItem): void {
     removeIfThere(files, item.path.replace(/\.dcm$/, ".json"));
     return;
   }
-  const slash = Math.max(item.path.lastIndexOf("/"), item.path.lastIndexOf("\\"));
-  const bucket = item.path.slice(0, slash);
-  // Another item of the same file may have been removed since the listing: look again, in all of the bucket only where
-  // there is no telling what it is called then. There may be a million names in it, and as many items to remove.
-  for (const name of namesLeft(item.path.slice(slash + 1)) ?? files.list(bucket)) {
-    const parsed = parseName(name);
-    if (parsed?.base !== item.id || !files.exists(join(bucket, name))) continue;
-    const left = parsed.waiting.filter((one) => one.destination !== item.destination);
-    if (left.length === parsed.waiting.length) continue;
-    if (left.length === 0) files.remove(join(bucket, name));
-    else files.rename(join(bucket, name), join(bucket, formatName(item.id, left)));
-    return;
-  }
+  const now = nameNow(files, item);
+  if (now === undefined) return;
+  if (now.less === undefined) files.remove(now.path);
+  else files.rename(now.path, now.less);
 }
 
-function removeIfThere(files: FileSystem, path: string): void {
+/** The file of a queued item by the name that it has now. */
+export interface NameNow {
+  readonly path: string;
+  /** Its name without the item's destination; undefined where it waits for no other. */
+  readonly less: string | undefined;
+  /** The folder it is in. */
+  readonly folder: string;
+}
+
+/** Looks a queued item's file up; undefined where it does not wait for that destination any more. */
+export function nameNow(files: FileSystem, item: QueueItem): NameNow | undefined {
+  const slash = Math.max(item.path.lastIndexOf("/"), item.path.lastIndexOf("\\"));
+  const folder = item.path.slice(0, slash);
+  // Another item of the same file may have been removed since the listing: look again, in all of the bucket only where
+  // there is no telling what it is called then. There may be a million names in it, and as many items to remove.
+  for (const name of namesLeft(item.path.slice(slash + 1)) ?? files.list(folder)) {
+    const parsed = parseName(name);
+    if (parsed?.base !== item.id || !files.exists(join(folder, name))) continue;
+    const left = parsed.waiting.filter((one) => one.destination !== item.destination);
+    if (left.length === parsed.waiting.length) continue;
+    const less = left.length === 0 ? undefined : join(folder, formatName(item.id, left));
+    return { path: join(folder, name), less, folder };
+  }
+  return undefined;
+}
+
+/** Removes the reason beside an instance that is not there any more. */
+export function removeIfThere(files: FileSystem, path: string): void {
   try {
     if (files.exists(path)) files.remove(path);
   } catch (error) {
