@@ -18,6 +18,7 @@ import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
+import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { StatusPage } from "./daemon/status_page.ts";
@@ -31,9 +32,9 @@ import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
 import type { Entry } from "./spool/entry.ts";
-import { listFailed } from "./spool/failed.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
+import { takeNotices } from "./spool/notices.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import { checkVolume } from "./spool/volume_probe.ts";
@@ -70,6 +71,8 @@ export interface Daemon {
   readonly config: Config;
   /** In words, what of the configuration file is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
+  /** What waits, what failed, what is held, and what a person does about it. */
+  readonly queue: QueueControl;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -122,6 +125,7 @@ class RunningDaemon implements Daemon {
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
+  queue!: QueueControl;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
@@ -237,6 +241,17 @@ class RunningDaemon implements Daemon {
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
+    this.queue = new QueueControl({
+      spool: this.#spool,
+      ledger: this.#ledger,
+      files: this.#files,
+      ledgerDirectory: spoolPaths(config.spoolDir).ledger,
+      clock: this.#clock,
+      scheduler: () => this.#scheduler,
+      destinations: () => this.#inForce.names,
+      route: (instance) => this.#intoQueue.routeStored(instance),
+      handOver: (returned) => this.#intoQueue.handOver(returned),
+    });
     for (const [name, paused] of [...this.#paused.read()]) {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
@@ -250,11 +265,7 @@ class RunningDaemon implements Daemon {
       this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
       this.#page.serve(config.web);
     }
-    const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
-    this.balanced = this.#balance(
-      entries,
-      failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
-    );
+    this.balanced = this.#balance(entries, this.#spool.apart.all());
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -329,10 +340,12 @@ class RunningDaemon implements Daemon {
     this.#housekeeping.stop();
     this.#watch?.stop();
     this.#reloader.stop();
+    const acted = this.queue.close();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
     this.#stopping.abort();
     await this.balanced;
+    await acted;
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();
@@ -365,6 +378,8 @@ class RunningDaemon implements Daemon {
   #keepHouse(): void {
     this.#housekeeping.every(RETRY_LOOK_MS, async () => {
       await this.#intoQueue.adoptRetries();
+      const { spoolDir } = this.#inForce.config;
+      await this.queue.follow(() => takeNotices(this.#files, spoolDir));
       this.#health.keepUp();
     });
     this.#housekeeping.every(MAINTENANCE_MS, async () => {
