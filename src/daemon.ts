@@ -8,6 +8,7 @@
 
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
+import type { LogLine, Overview, StudyList, StudyQuery, Throughput } from "./control/views.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { destinationOf } from "./daemon/destinations.ts";
 import { HealthFile } from "./daemon/health_file.ts";
@@ -15,10 +16,13 @@ import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
+import { OverviewMaker } from "./daemon/overview.ts";
+import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
+import type { EventTaker } from "./ledger/event.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
@@ -57,6 +61,14 @@ export interface Daemon {
   readonly port: number;
   /** Resolves when the ledger has been held against what was in the spool at the start, or could not be. */
   readonly balanced: Promise<void>;
+  /** How it is, in one view. */
+  overview(): Overview;
+  /** Everything counted, in Prometheus' text format. */
+  metrics(): Promise<string>;
+  throughput(): Throughput;
+  studies(query: StudyQuery): Promise<StudyList>;
+  /** The last lines of the log, oldest first. */
+  log(limit: number): LogLine[];
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /** Stops in order, within `timeouts.stop`. */
   stop(): Promise<void>;
@@ -89,6 +101,10 @@ class RunningDaemon implements Daemon {
   readonly #transcoder = new Transcoder();
   #spool!: Spool;
   #ledger!: Ledger;
+  /** The ledger, for those whose events are counted. */
+  #events!: EventTaker;
+  readonly #watching: Watching;
+  readonly #overview: OverviewMaker;
   #intoQueue!: IntoQueue;
   /** Pairs of instance and destination that the balance found missing; null until it is struck. */
   #missing: number | null = null;
@@ -107,6 +123,12 @@ class RunningDaemon implements Daemon {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#files = options.files ?? realFileSystem;
+    this.#watching = new Watching({
+      clock: this.#clock,
+      files: this.#files,
+      spoolDirectory: config.spoolDir,
+    });
+    this.#overview = this.#makeOverview();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
   }
 
@@ -127,6 +149,8 @@ class RunningDaemon implements Daemon {
         throw error;
       }
     } catch (error) {
+      this.#stopping.abort();
+      await this.#watching.stop();
       listener.close();
       throw error;
     }
@@ -142,7 +166,8 @@ class RunningDaemon implements Daemon {
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
-      damaged: (id, reason) => this.#ledger.append({ event: "corrupt", id, reason }),
+      synced: (ms) => this.#watching.activity.synced(ms),
+      damaged: (id, reason) => this.#events.append({ event: "corrupt", id, reason }),
     });
     this.#ledger = Ledger.open({
       files: this.#files,
@@ -151,9 +176,10 @@ class RunningDaemon implements Daemon {
       retentionDays: config.ledgerRetentionDays,
       report: (message, error) => log.error(message, error === undefined ? {} : { error }),
     });
+    this.#events = this.#watching.ledger(this.#ledger);
     this.#intoQueue = new IntoQueue({
       spool: this.#spool,
-      ledger: this.#ledger,
+      ledger: this.#events,
       files: this.#files,
       clock: this.#clock,
       inForce: this.#inForce,
@@ -171,11 +197,12 @@ class RunningDaemon implements Daemon {
           files: this.#files,
           clock: this.#clock,
           transcoder: this.#transcoder,
+          observer: this.#watching.activity,
         })
       ),
       {
         spool: this.#spool,
-        ledger: this.#ledger,
+        ledger: this.#events,
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
@@ -187,16 +214,17 @@ class RunningDaemon implements Daemon {
     const service = new StoreService(this.#spool, this.#ledger, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
-    });
-    this.#receiver = new Receiver(config, this.#spool, service);
+    }, this.#watching.activity);
+    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
     this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
-    const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
-    this.balanced = this.#balance(
-      entries,
-      failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
+    const failed = Array.from(
+      listFailed(this.#files, spoolPaths(config.spoolDir).failed),
+      ({ base, path, destination }) => ({ base, path, waiting: [{ destination }] }),
     );
+    this.#watching.found(entries.filter((entry) => entry.queued), failed, this.#stopping.signal);
+    this.balanced = this.#balance(entries, failed);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -204,6 +232,26 @@ class RunningDaemon implements Daemon {
       queued: entries.length,
       spool: config.spoolDir,
     });
+  }
+
+  overview(): Overview {
+    return this.#overview.overview();
+  }
+
+  metrics(): Promise<string> {
+    return this.#overview.metrics();
+  }
+
+  throughput(): Throughput {
+    return this.#watching.activity.throughput.read(this.#clock.now());
+  }
+
+  studies(query: StudyQuery): Promise<StudyList> {
+    return this.#watching.activity.studies.search(query);
+  }
+
+  log(limit: number): LogLine[] {
+    return this.#watching.log.read(limit);
   }
 
   snapshot() {
@@ -222,6 +270,7 @@ class RunningDaemon implements Daemon {
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
     this.#stopping.abort();
     await this.balanced;
+    await this.#watching.stop();
     this.#transcoder.close();
     await this.#housekeeping.over();
     // Delivered files leave the spool when the ledger has them.
@@ -247,6 +296,25 @@ class RunningDaemon implements Daemon {
     if (missing === null) return;
     this.#missing = missing;
     this.#health.changed();
+  }
+
+  #makeOverview(): OverviewMaker {
+    const watching = this.#watching;
+    return new OverviewMaker({
+      now: () => this.#clock.now(),
+      config: () => this.#inForce.config,
+      activity: watching.activity,
+      scheduler: () => this.#scheduler,
+      spool: () => this.#spool,
+      listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
+      associations: () => this.#receiver.open,
+      counts: (destination) => ({ failed: watching.failed(destination), held: 0, oldest: null }),
+      allCounts: () => ({ failed: watching.failed(), held: 0 }),
+      corrupt: () => watching.corrupt(),
+      missing: () => this.#missing,
+      alarms: () => [],
+      configuration: () => null,
+    });
   }
 
   #keepHouse(): void {

@@ -60,6 +60,11 @@ export class SpoolDisk {
     return `only ${free} bytes are free where the spool is, minimum_free_space is ${minimumFreeSpace}`;
   }
 
+  /** Undefined where the system does not say. */
+  freeBytes(): number | undefined {
+    return this.#freeSpace.bytes();
+  }
+
   /** Whether so many bytes more would bring it near to having no room. */
   isShortOf(bytes: number): boolean {
     const free = this.#freeSpace.bytes();

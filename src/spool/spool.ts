@@ -61,6 +61,8 @@ export interface SpoolOptions {
   readonly report: (message: string, error?: unknown) => void;
   /** Told of every instance that is set aside in `corrupt/`. */
   readonly damaged?: (id: string, reason: string) => void;
+  /** Told how long each instance waited for its sync, in ms. */
+  readonly synced?: (ms: number) => void;
 }
 
 export class Spool implements IncomingOwner {
@@ -250,6 +252,11 @@ export class Spool implements IncomingOwner {
     return this.#disk.refusesNew();
   }
 
+  /** Bytes free where the spool is, asked for now and then; undefined where the system does not say. */
+  freeBytes(): number | undefined {
+    return this.#disk.freeBytes();
+  }
+
   /** A slot for the next instance. Throws what the file system throws. */
   async begin(meta: FileMeta): Promise<IncomingInstance> {
     const slot = await this.#slots.take();
@@ -281,7 +288,8 @@ export class Spool implements IncomingOwner {
           closed: () => this.#closed(entry),
         });
         this.#open.set(entry, (this.#open.get(entry) ?? 0) + 1);
-        entry.sopInstanceUid = instance.meta.sopInstanceUid;
+        const { meta: { sopInstanceUid }, length } = instance;
+        entry.opened = { sopInstanceUid, bytes: length };
         return instance;
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;
@@ -446,6 +454,10 @@ export class Spool implements IncomingOwner {
 
   now(): number {
     return this.#options.now();
+  }
+
+  synced(ms: number): void {
+    this.#options.synced?.(ms);
   }
 
   syncFailed(error: unknown): void {

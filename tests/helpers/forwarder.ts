@@ -44,6 +44,11 @@ export class Forwarder implements AsyncDisposable {
     return new Forwarder(await startDaemon(config, { backOff, ...options }));
   }
 
+  /** What the program has of it. */
+  get daemon(): Daemon {
+    return this.#daemon;
+  }
+
   get port(): number {
     return this.#daemon.port;
   }
