@@ -8,17 +8,21 @@
 
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config/load.ts";
-import type { LogLine, Overview, StudyList, StudyQuery, Throughput } from "./control/views.ts";
+import type { ReloadResult } from "./control/views.ts";
 import { strikeBalance } from "./daemon/balance.ts";
+import { ConfigWatch } from "./daemon/config_watch.ts";
 import { destinationOf } from "./daemon/destinations.ts";
+import { Figures } from "./daemon/figures.ts";
 import { HealthFile } from "./daemon/health_file.ts";
 import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
-import { OverviewMaker } from "./daemon/overview.ts";
+import { PausedFile } from "./daemon/paused_file.ts";
+import { Reloader } from "./daemon/reloader.ts";
 import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
+import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
@@ -61,15 +65,26 @@ export interface Daemon {
   readonly port: number;
   /** Resolves when the ledger has been held against what was in the spool at the start, or could not be. */
   readonly balanced: Promise<void>;
-  /** How it is, in one view. */
-  overview(): Overview;
-  /** Everything counted, in Prometheus' text format. */
-  metrics(): Promise<string>;
-  throughput(): Throughput;
-  studies(query: StudyQuery): Promise<StudyList>;
-  /** The last lines of the log, oldest first. */
-  log(limit: number): LogLine[];
+  /** The configuration in force. */
+  readonly config: Config;
+  /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
+  readonly configurationTrouble: string | null;
+  /** What can be seen of it. */
+  readonly figures: Figures;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
+  /**
+   * Goes on by another configuration; associations and what waits are kept.
+   *
+   * @param by who wants it, in words
+   */
+  reload(config: Config, by: string): Promise<ReloadResult>;
+  /** The same by what the configuration file says now. One with faults changes nothing. */
+  reloadFile(by: string): Promise<ReloadResult>;
+  /** Opens no session to a destination until `resume`, over restarts, too. False where there is no such destination. */
+  pause(destination: string, by: string): boolean;
+  resume(destination: string, by: string): boolean;
+  /** Forgets why a destination is not tried now, and tries it. */
+  tryNow(destination: string, by: string): boolean;
   /** Stops in order, within `timeouts.stop`. */
   stop(): Promise<void>;
 }
@@ -104,7 +119,7 @@ class RunningDaemon implements Daemon {
   /** The ledger, for those whose events are counted. */
   #events!: EventTaker;
   readonly #watching: Watching;
-  readonly #overview: OverviewMaker;
+  readonly figures: Figures;
   #intoQueue!: IntoQueue;
   /** Pairs of instance and destination that the balance found missing; null until it is struck. */
   #missing: number | null = null;
@@ -115,7 +130,9 @@ class RunningDaemon implements Daemon {
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
-  port = 0;
+  readonly #paused: PausedFile;
+  #reloader!: Reloader;
+  readonly #watch: ConfigWatch | undefined;
 
   constructor(config: Config, options: DaemonOptions, lock: { release(): void }) {
     this.#inForce = new InForce(config);
@@ -128,8 +145,17 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       spoolDirectory: config.spoolDir,
     });
-    this.#overview = this.#makeOverview();
+    this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
+    this.#paused = new PausedFile(config.spoolDir, this.#files);
+    if (config.file === null) return;
+    this.#watch = new ConfigWatch({
+      file: config.file,
+      clock: this.#clock,
+      changed: () => this.#reloader.watched(),
+      missing: (error) =>
+        log.warn("The configuration file cannot be found; what it said stays in force", { error }),
+    });
   }
 
   async start(): Promise<Daemon> {
@@ -137,7 +163,6 @@ class RunningDaemon implements Daemon {
     // Before the spool is looked through, which takes seconds where much waits: a port that cannot be had is known at
     // once, and who connects meanwhile is answered a little later rather than refused.
     const listener = listenOn(localHost, localPort);
-    this.port = listener.addr.port;
     try {
       await this.#open();
       try {
@@ -184,6 +209,8 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       inForce: this.#inForce,
       deliver: (entries) => this.#scheduler.add(entries),
+      deliverTo: (destination, entries) => this.#scheduler.addTo(destination, entries),
+      signal: this.#stopping.signal,
     });
   }
 
@@ -191,15 +218,7 @@ class RunningDaemon implements Daemon {
     const { config } = this.#inForce;
     const entries = await this.#intoQueue.recover();
     this.#scheduler = new Scheduler(
-      config.destinations.map((settings) =>
-        destinationOf(settings, config, {
-          spool: this.#spool,
-          files: this.#files,
-          clock: this.#clock,
-          transcoder: this.#transcoder,
-          observer: this.#watching.activity,
-        })
-      ),
+      config.destinations.map((settings) => this.#destinationOf(settings, config)),
       {
         spool: this.#spool,
         ledger: this.#events,
@@ -216,9 +235,29 @@ class RunningDaemon implements Daemon {
       this.#intoQueue.received(entry);
     }, this.#watching.activity);
     this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
+    this.#reloader = new Reloader({
+      inForce: this.#inForce,
+      spool: this.#spool,
+      ledger: this.#ledger,
+      scheduler: this.#scheduler,
+      receiver: this.#receiver,
+      service,
+      intoQueue: this.#intoQueue,
+      destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
+      changed: ({ watchConfig }) => {
+        this.#health.changed();
+        this.#watch?.set(watchConfig);
+      },
+      gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
+    }, listener.addr.port);
+    for (const [name, paused] of [...this.#paused.read()]) {
+      // One that is configured again later is not to be found paused.
+      if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
+    }
     this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
+    this.#watch?.set(config.watchConfig);
     const failed = Array.from(
       listFailed(this.#files, spoolPaths(config.spoolDir).failed),
       ({ base, path, destination }) => ({ base, path, waiting: [{ destination }] }),
@@ -234,24 +273,55 @@ class RunningDaemon implements Daemon {
     });
   }
 
-  overview(): Overview {
-    return this.#overview.overview();
+  #destinationOf(settings: Config["destinations"][number], config: Config): Destination {
+    return destinationOf(settings, config, {
+      spool: this.#spool,
+      files: this.#files,
+      clock: this.#clock,
+      transcoder: this.#transcoder,
+      observer: this.#watching.activity,
+    });
   }
 
-  metrics(): Promise<string> {
-    return this.#overview.metrics();
+  get port(): number {
+    return this.#reloader.port;
   }
 
-  throughput(): Throughput {
-    return this.#watching.activity.throughput.read(this.#clock.now());
+  get config(): Config {
+    return this.#inForce.config;
   }
 
-  studies(query: StudyQuery): Promise<StudyList> {
-    return this.#watching.activity.studies.search(query);
+  get configurationTrouble(): string | null {
+    return this.#reloader.trouble;
   }
 
-  log(limit: number): LogLine[] {
-    return this.#watching.log.read(limit);
+  reload(config: Config, by: string): Promise<ReloadResult> {
+    return this.#reloader.apply(config, by);
+  }
+
+  reloadFile(by: string): Promise<ReloadResult> {
+    return this.#reloader.fromFile(by);
+  }
+
+  pause(destination: string, by: string): boolean {
+    const paused = { since: this.#clock.now(), by };
+    if (!this.#scheduler.pause(destination, paused)) return false;
+    this.#paused.set(destination, paused);
+    log.warn("Destination {destination} is paused", { destination, by });
+    return true;
+  }
+
+  resume(destination: string, by: string): boolean {
+    if (!this.#scheduler.resume(destination)) return false;
+    this.#paused.set(destination, null);
+    log.info("Destination {destination} goes on after a pause", { destination, by });
+    return true;
+  }
+
+  tryNow(destination: string, by: string): boolean {
+    if (!this.#scheduler.tryNow(destination)) return false;
+    log.info("Destination {destination} is tried now", { destination, by });
+    return true;
   }
 
   snapshot() {
@@ -266,11 +336,15 @@ class RunningDaemon implements Daemon {
     const { stopMs } = this.#inForce.config.timeouts;
     log.info("Forwarder is stopping", { associations: this.#receiver.open });
     this.#housekeeping.stop();
+    this.#watch?.set(false);
+    this.#reloader.stop();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
     this.#stopping.abort();
     await this.balanced;
     await this.#watching.stop();
+    await this.#watch?.over();
+    await this.#reloader.over();
     this.#transcoder.close();
     await this.#housekeeping.over();
     // Delivered files leave the spool when the ledger has them.
@@ -298,22 +372,21 @@ class RunningDaemon implements Daemon {
     this.#health.changed();
   }
 
-  #makeOverview(): OverviewMaker {
+  #makeFigures(): Figures {
     const watching = this.#watching;
-    return new OverviewMaker({
+    return new Figures(watching, {
       now: () => this.#clock.now(),
       config: () => this.#inForce.config,
-      activity: watching.activity,
       scheduler: () => this.#scheduler,
       spool: () => this.#spool,
+      freeBytes: () => this.#files.freeBytes(this.#inForce.config.spoolDir),
       listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
       associations: () => this.#receiver.open,
       counts: (destination) => ({ failed: watching.failed(destination), held: 0, oldest: null }),
       allCounts: () => ({ failed: watching.failed(), held: 0 }),
-      corrupt: () => watching.corrupt(),
       missing: () => this.#missing,
       alarms: () => [],
-      configuration: () => null,
+      configuration: () => this.configurationTrouble,
     });
   }
 
@@ -337,12 +410,10 @@ class RunningDaemon implements Daemon {
       written: new Date(this.#clock.now()).toISOString(),
       port: this.port,
       missing: this.#missing,
-      destinations: this.#scheduler.snapshot().map(({ name, description, health, lastAnswer }) => ({
-        name,
-        description,
-        health,
-        lastAnswer,
-      })),
+      configuration: this.#reloader.trouble,
+      destinations: this.#scheduler.snapshot().map((
+        { name, description, health, paused, lastAnswer },
+      ) => ({ name, description, health, paused, lastAnswer })),
     };
   }
 }

@@ -6,7 +6,15 @@
  * is decided where it is logged.
  */
 
-import { configure, getLogger, type Logger, type LogRecord, reset } from "@logtape/logtape";
+import {
+  configureSync,
+  getConfig,
+  getLogger,
+  type Logger,
+  type LogRecord,
+  reset,
+  type Sink,
+} from "@logtape/logtape";
 import { ConsoleLines } from "./log/console.ts";
 import { DailyFile } from "./log/daily_file.ts";
 import { LineFormatter } from "./log/line.ts";
@@ -55,25 +63,50 @@ export interface LoggingOptions {
  * it is no reason not to run.
  */
 export async function configureLogging(options: LoggingOptions): Promise<void> {
+  await closeLogging();
   const output = new LogOutput(options);
   const sink = Object.assign((record: LogRecord) => output.take(record), {
-    [Symbol.asyncDispose]: () => output.close(),
+    output,
     // The library's mark of sinks that format at once, so that it need not copy each record for them.
     [Symbol.for("LogTape.sinkSnapshotPolicy.immediate")]: true,
   });
-  await configure({
+  install(sink, options.level);
+}
+
+/** Goes on with another level and retention, in the same file and without losing a line. Nothing where all is silent. */
+export function adjustLogging(
+  { level, retentionDays }: Pick<LoggingOptions, "level" | "retentionDays">,
+): void {
+  const sink = installed();
+  if (sink === undefined) return;
+  sink.output.keepFor(retentionDays);
+  install(sink, level);
+}
+
+/** Writes what is waiting and falls silent. Takes 5 s at most; to be called before the process ends. */
+export async function closeLogging(): Promise<void> {
+  await installed()?.output.close();
+  await reset();
+}
+
+/** The library keeps it: whoever closes or adjusts finds it there. */
+type OutputSink = Sink & { readonly output: LogOutput };
+
+/** Synchronous, so that no record falls between two configurations. */
+function install(sink: OutputSink, level: LoggingOptions["level"]): void {
+  configureSync({
     reset: true,
     sinks: { output: sink },
     loggers: [
-      { category: ROOT, sinks: ["output"], lowestLevel: options.level },
+      { category: ROOT, sinks: ["output"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["output"], lowestLevel: "warning" },
     ],
   });
 }
 
-/** Writes what is waiting and falls silent. Takes 5 s at most; to be called before the process ends. */
-export async function closeLogging(): Promise<void> {
-  await reset();
+function installed(): OutputSink | undefined {
+  const sink = getConfig()?.sinks.output;
+  return sink !== undefined && "output" in sink ? sink as OutputSink : undefined;
 }
 
 /**
@@ -152,6 +185,10 @@ class LogOutput {
     const text = sentence.slice(LEVEL_END + 1, -1);
     const level = LEVELS[record.level];
     for (const listener of listeners) listener(record.timestamp, level, text);
+  }
+
+  keepFor(retentionDays: number): void {
+    this.#file?.keepFor(retentionDays);
   }
 
   async close(): Promise<void> {

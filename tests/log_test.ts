@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
+  adjustLogging,
   closeLogging,
   configureLogging,
   escapeText,
@@ -136,6 +137,24 @@ Deno.test("configuring anew goes on in the other folder and closes the first", a
   } finally {
     await Deno.remove(second, { recursive: true });
   }
+});
+
+Deno.test("another level is in force from the next line on, in the same file, and no line is lost between", async () => {
+  const text = await logged({}, () => {
+    const log = getLog("a");
+    log.debug("unheard");
+    log.info("one");
+    adjustLogging({ level: "debug", retentionDays: 1 });
+    log.debug("two");
+    adjustLogging({ level: "warning", retentionDays: 1 });
+    log.info("unheard");
+    log.warn("three");
+  });
+  assert.deepEqual(text.trimEnd().split("\n").map((line) => line.split(" ").at(-1)), [
+    "one",
+    "two",
+    "three",
+  ]);
 });
 
 Deno.test("on the console the same lines go to stderr, without colour where it is no terminal", async () => {

@@ -3,7 +3,8 @@
  *
  * Owns the process's signals. SIGINT and SIGTERM (Ctrl-C and Ctrl-Break on Windows) stop it in order; a second one ends
  * it at once, which loses nothing: what is not yet on the disk has not been answered. On Windows both reach a service, too:
- * its wrapper passes a stop on as Ctrl-C.
+ * its wrapper passes a stop on as Ctrl-C. SIGHUP (not on Windows) has the configuration file read again, unless it says that
+ * the terminal is gone: then nobody could stop what went on without one, so that it is a stop.
  */
 
 import type { Config } from "../config/load.ts";
@@ -26,6 +27,18 @@ export function onStopSignal(callback: (signal: Deno.Signal) => void): () => voi
   return () => {
     for (const { signal, handler } of handlers) Deno.removeSignalListener(signal, handler);
   };
+}
+
+/**
+ * Calls back for each signal that asks to read the configuration again, or for one that says that the terminal is gone, until
+ * the returned function is called.
+ */
+function onHangUp(reload: () => void, terminalGone: () => void): () => void {
+  if (Deno.build.os === "windows") return () => {};
+  const hadTerminal = Deno.stdin.isTerminal();
+  const handler = () => hadTerminal && !Deno.stdin.isTerminal() ? terminalGone() : reload();
+  Deno.addSignalListener("SIGHUP", handler);
+  return () => Deno.removeSignalListener("SIGHUP", handler);
 }
 
 /** What the system's service manager has to do with a run. */
@@ -57,6 +70,13 @@ export async function runCommand(
     if (++signals > 1) Deno.exit(ExitCode.Failed);
     stop(signal);
   });
+  let running: Daemon | undefined;
+  let reloadAfterStart = false;
+  const reload = () => void running?.reloadFile("SIGHUP");
+  const stopReloading = onHangUp(() => {
+    reloadAfterStart = running === undefined;
+    reload();
+  }, () => stop("SIGHUP, for its terminal is gone"));
   try {
     const starting = (options.start ?? startDaemon)(config);
     const early = await Promise.race([starting.then(() => undefined, () => undefined), stopped]);
@@ -72,6 +92,8 @@ export async function runCommand(
     } catch (error) {
       return await cannotStart(error, options);
     }
+    running = daemon;
+    if (reloadAfterStart) reload();
     const ended = options.started?.(stop);
     log.info("Stop requested by {signal}", { signal: await stopped });
     ended?.();
@@ -79,6 +101,7 @@ export async function runCommand(
     return ExitCode.Ok;
   } finally {
     stopListening();
+    stopReloading();
     await closeLogging();
   }
 }

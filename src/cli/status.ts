@@ -31,13 +31,17 @@ interface Status {
   readonly putBack: number;
   /** What the running daemon's balance of the ledger found missing; null where it has not been told. */
   readonly missing: number | null;
+  /** What of the configuration that was asked for last is not in force; null where all of it is. */
+  readonly configuration: string | null;
   readonly destinations: readonly DestinationStatus[];
 }
 
 /** Gathers the status. */
 async function gatherStatus(config: Config, files: FileSystem, now: number): Promise<Status> {
   const running = spoolIsLocked(config.spoolDir);
-  const { told, missing } = running ? readHealth(config.spoolDir, now) : NOTHING_TOLD;
+  const { told, missing, configuration } = running
+    ? readHealth(config.spoolDir, now)
+    : NOTHING_TOLD;
   const byName = new Map<string, DestinationStatus>();
   const destination = (name: string) => {
     let found = byName.get(name);
@@ -63,17 +67,20 @@ async function gatherStatus(config: Config, files: FileSystem, now: number): Pro
     corrupt: countCorrupt(files, config.spoolDir),
     putBack: countRetry(files, config.spoolDir),
     missing,
+    configuration,
     destinations: [...byName.values()],
   };
 }
 
 interface Told {
+  /** What of the configuration that was asked for last is not in force; null where all of it is. */
+  readonly configuration: string | null;
   /** Health of each destination, in words. */
   readonly told: ReadonlyMap<string, string>;
   readonly missing: number | null;
 }
 
-const NOTHING_TOLD: Told = { told: new Map(), missing: null };
+const NOTHING_TOLD: Told = { configuration: null, told: new Map(), missing: null };
 
 function readHealth(spoolDir: string, now: number): Told {
   const told = new Map<string, string>();
@@ -85,10 +92,17 @@ function readHealth(spoolDir: string, now: number): Told {
     if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return NOTHING_TOLD;
     throw error;
   }
-  const { destinations, missing } = value as { destinations?: unknown; missing?: unknown };
+  const { destinations, missing, configuration } = value as Record<string, unknown>;
   if (!Array.isArray(destinations)) return NOTHING_TOLD;
-  for (const { name, health } of destinations) told.set(String(name), healthInWords(health, now));
-  return { told, missing: typeof missing === "number" ? missing : null };
+  for (const { name, health, paused } of destinations) {
+    const words = healthInWords(health, now);
+    told.set(String(name), paused ? pausedInWords(paused, words, now) : words);
+  }
+  return {
+    told,
+    missing: typeof missing === "number" ? missing : null,
+    configuration: typeof configuration === "string" ? configuration : null,
+  };
 }
 
 function healthInWords(
@@ -99,6 +113,17 @@ function healthInWords(
   const since = formatDuration(now - (health.since ?? now));
   const state = health.state === "down" ? "DOWN" : "WRONGLY CONFIGURED";
   return `${state} for ${since}: ${escapeText(health.reason ?? "")}`;
+}
+
+function pausedInWords(
+  { since, by }: { since?: number; by?: string },
+  health: string,
+  now: number,
+): string {
+  const paused = `PAUSED for ${formatDuration(now - (since ?? now))} by ${
+    escapeText(String(by ?? "nobody known"))
+  }`;
+  return health === "ok" ? paused : `${paused}; ${health}`;
 }
 
 /** Runs `status`. The exit code is 1 where the forwarder does not run. */
@@ -128,6 +153,9 @@ function print(status: Status, config: Config): void {
   }
   if (status.running && status.missing === null) {
     printLine("MISSING     not known: the forwarder has not read its ledger yet; `verify` does");
+  }
+  if (status.configuration !== null) {
+    printLine(`CONFIG      ${escapeText(status.configuration, 2048)}`);
   }
   if (status.putBack > 0) printLine(`Put back    ${status.putBack}, not yet in the queue`);
   printLine();

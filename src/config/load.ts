@@ -95,6 +95,8 @@ export interface Config {
   readonly logRetentionDays: number;
   readonly ledgerRetentionDays: number;
   readonly logPatientInfo: boolean;
+  /** Whether a changed file is applied by itself. */
+  readonly watchConfig: boolean;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -214,6 +216,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     logRetentionDays: raw.log_retention_days,
     ledgerRetentionDays: raw.ledger_retention_days,
     logPatientInfo: raw.log_patient_info,
+    watchConfig: raw.watch_config,
   };
 }
 

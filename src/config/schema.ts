@@ -267,6 +267,9 @@ export const configSchema = section({
   log_patient_info: flag().default(true).describe(
     "Write patient and study identification to the log.",
   ),
+  watch_config: flag().default(false).describe(
+    "Apply this file while the forwarder runs, whenever it is saved; one with faults changes nothing.",
+  ),
   tls: reserved("TLS is"),
   web: reserved("the web page is"),
 }, "the settings in braces").meta({

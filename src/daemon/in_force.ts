@@ -6,11 +6,18 @@ import type { Config } from "../config/load.ts";
 
 export class InForce {
   #config: Config;
-  #names: readonly string[];
+  #names: readonly string[] = [];
+  #known: ReadonlySet<string> = new Set();
 
   constructor(config: Config) {
     this.#config = config;
-    this.#names = namesOf(config);
+    this.put(config);
+  }
+
+  put(config: Config): void {
+    this.#config = config;
+    this.#names = config.destinations.map((destination) => destination.name);
+    this.#known = new Set(this.#names);
   }
 
   get config(): Config {
@@ -21,8 +28,9 @@ export class InForce {
   get names(): readonly string[] {
     return this.#names;
   }
-}
 
-function namesOf(config: Config): readonly string[] {
-  return config.destinations.map((destination) => destination.name);
+  /** Whether it has a destination of that name. */
+  has(destination: string): boolean {
+    return this.#known.has(destination);
+  }
 }

@@ -3,8 +3,9 @@
  * destination is configured again.
  *
  * Owns where each is bound (routing is pure, so what was routed before a crash is simply routed again) and that what waits
- * for a destination the configuration does not have is kept apart until it has. It loses none: what cannot be moved stays
- * where it is and is told.
+ * for a destination the configuration does not have is kept apart until it has. The configuration may change at any
+ * moment: what is handed over, and what is not, is decided in one step with the names it has then. None is lost: what cannot
+ * be moved stays where it is, is told, and is tried again.
  */
 
 import type { Clock } from "../clock.ts";
@@ -31,12 +32,29 @@ export interface IntoQueueParts {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly inForce: InForce;
-  /** Hands over what is to be delivered. */
+  /** Hands over what is to be delivered, to the destinations that there are. */
   readonly deliver: (entries: readonly Entry[]) => void;
+  /** The same for one destination alone. */
+  readonly deliverTo: (destination: string, entries: readonly Entry[]) => void;
+  /** Aborted at a stop: what is still to be moved then is moved by the next start. */
+  readonly signal: AbortSignal;
 }
+
+/** One that waits for a destination which the configuration does not have. */
+interface Homeless {
+  readonly entry: Entry;
+  readonly destination: string;
+}
+
+/** Instances that come back between two pauses. */
+const AT_A_TIME = 64;
 
 export class IntoQueue {
   readonly #parts: IntoQueueParts;
+  /** Could not be moved; tried again by `takeLate`. */
+  #stranded: Homeless[] = [];
+  /** Destinations that came back while something was moved away for them. */
+  readonly #cameBack = new Set<string>();
 
   constructor(parts: IntoQueueParts) {
     this.#parts = parts;
@@ -56,18 +74,49 @@ export class IntoQueue {
     });
     this.#recordReturned(restored, "configuration");
     const entries = [...recovered, ...restored];
-    await this.#setUnknownAside(entries);
+    await this.#keepApart(this.#homeless(entries));
     return entries;
   }
 
   /** One instance that was received. */
   received(entry: Entry): void {
-    if (entry.waitsFor(UNROUTED)) void this.#setUnknownAside([entry]);
-    else this.#parts.deliver([entry]);
+    const homeless = this.#homeless([entry]);
+    this.#parts.deliver([entry]);
+    if (homeless.length > 0) void this.#keepApart(homeless);
   }
 
-  /** What a person put back. */
+  /** What waits for a destination that is gone. */
+  async gone(destination: string, entries: readonly Entry[]): Promise<void> {
+    await this.#keepApart(entries.map((entry) => ({ entry, destination })));
+  }
+
+  /** What failed because these destinations were not configured comes back, beside the work. */
+  async restore(destinations: readonly string[]): Promise<void> {
+    const { spool, signal } = this.#parts;
+    let looked = 0;
+    let restored: Entry[] = [];
+    const handOver = () => {
+      this.#recordReturned(restored, "configuration");
+      void this.#handOver(restored);
+      restored = [];
+    };
+    for (const entry of spool.restoring(new Set(destinations))) {
+      if (entry !== undefined) restored.push(entry);
+      if (++looked % AT_A_TIME > 0) continue;
+      handOver();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (signal.aborted) return;
+    }
+    handOver();
+  }
+
+  /** What a person put back, and what just missed its destination's coming back. */
   async adoptRetries(): Promise<void> {
+    if (this.#cameBack.size > 0) {
+      const cameBack = [...this.#cameBack];
+      this.#cameBack.clear();
+      await this.restore(cameBack);
+    }
     const adopted = await this.#parts.spool.adoptRetries(
       (instance) => this.#routeStored(instance),
       UNROUTED,
@@ -78,7 +127,7 @@ export class IntoQueue {
     await this.#handOver(adopted);
   }
 
-  /** What another program held when this one started, and holds no more. */
+  /** What could not be taken or moved before, because another program held it, say. */
   async takeLate(): Promise<void> {
     const { spool, inForce } = this.#parts;
     const recovered = await spool.recoverLate((instance) => this.#routeStored(instance));
@@ -86,16 +135,32 @@ export class IntoQueue {
     const restored = spool.restoreHeldBack(new Set(inForce.names));
     this.#recordReturned(restored, "configuration");
     const late = [...recovered, ...restored];
-    if (late.length === 0) return;
-    log.info("Instances that another program held at the start are in the queue now", {
-      count: late.length,
-    });
-    await this.#handOver(late);
+    if (late.length > 0) {
+      log.info("Instances that could not be taken before are in the queue now", {
+        count: late.length,
+      });
+      await this.#handOver(late);
+    }
+    const stranded = this.#stranded;
+    this.#stranded = [];
+    await this.#keepApart(stranded, false);
   }
 
   async #handOver(entries: readonly Entry[]): Promise<void> {
-    await this.#setUnknownAside(entries);
-    this.#parts.deliver(entries.filter((entry) => entry.queued));
+    const homeless = this.#homeless(entries);
+    this.#parts.deliver(entries);
+    if (homeless.length > 0) await this.#keepApart(homeless);
+  }
+
+  #homeless(entries: readonly Entry[]): Homeless[] {
+    const { inForce } = this.#parts;
+    const homeless: Homeless[] = [];
+    for (const entry of entries) {
+      for (const { destination } of entry.waiting) {
+        if (!inForce.has(destination)) homeless.push({ entry, destination });
+      }
+    }
+    return homeless;
   }
 
   async #routeStored(instance: StoredInstance): Promise<readonly string[]> {
@@ -114,30 +179,40 @@ export class IntoQueue {
     return destinations.length === 0 ? [UNROUTED] : destinations;
   }
 
-  /** What waits for a destination that the configuration does not have is kept apart until it has. */
-  async #setUnknownAside(entries: readonly Entry[]): Promise<void> {
-    const { spool, ledger, clock, inForce } = this.#parts;
-    for (const entry of entries) {
-      // Another list takes this one's place when a destination is set aside; what is gone through stays as it is.
-      for (const { destination, tries } of entry.waiting) {
-        if (inForce.names.includes(destination)) continue;
-        const unrouted = destination === UNROUTED;
-        const kind = unrouted ? "unrouted" : "not-configured";
-        const reason = unrouted
-          ? "No route of the configuration matches this instance"
-          : `The configuration has no destination ${destination} any more`;
-        try {
-          const when = new Date(clock.now()).toISOString();
-          await spool.fail(entry, destination, { kind, reason, when, tries });
-          ledger.append(failedEvent(entry, destination, { kind, reason, tries }));
-          log.error("Instance kept in failed/: {reason}", { reason, entry: entry.base });
-        } catch (error) {
-          log.error("Cannot move an instance to failed/; it stays in the queue", {
-            entry: entry.base,
-            error,
-          });
-        }
+  /**
+   * Moves to `failed/` what waits for a destination that the configuration does not have, and hands over what it has again.
+   *
+   * @param tell whether one that cannot be moved is to be told of
+   */
+  async #keepApart(homeless: readonly Homeless[], tell = true): Promise<void> {
+    const { spool, ledger, clock, inForce, deliverTo, signal } = this.#parts;
+    for (const { entry, destination } of homeless) {
+      if (signal.aborted) return;
+      if (!entry.waitsFor(destination)) continue;
+      if (inForce.has(destination)) {
+        deliverTo(destination, [entry]);
+        continue;
       }
+      const unrouted = destination === UNROUTED;
+      const kind = unrouted ? "unrouted" : "not-configured";
+      const reason = unrouted
+        ? "No route of the configuration matches this instance"
+        : `The configuration has no destination ${destination} any more`;
+      const tries = entry.triesOf(destination);
+      try {
+        const when = new Date(clock.now()).toISOString();
+        await spool.fail(entry, destination, { kind, reason, when, tries });
+        ledger.append(failedEvent(entry, destination, { kind, reason, tries }));
+        log.error("Instance kept in failed/: {reason}", { reason, entry: entry.base });
+      } catch (error) {
+        this.#stranded.push({ entry, destination });
+        if (!tell) continue;
+        log.error("Cannot move an instance to failed/; it stays in the queue", {
+          entry: entry.base,
+          error,
+        });
+      }
+      if (inForce.has(destination)) this.#cameBack.add(destination);
     }
   }
 

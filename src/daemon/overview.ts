@@ -41,7 +41,9 @@ export interface OverviewParts {
     "totals" | "syncs" | "deliveredBytes" | "metrics"
   >;
   readonly scheduler: () => { snapshot(): readonly DestinationSnapshot[]; readonly held: number };
-  readonly spool: () => { refusesNew(): string | undefined; freeBytes(): number | undefined };
+  readonly spool: () => { refusesNew(): string | undefined };
+  /** Bytes free where the spool is; undefined where the system does not say. */
+  readonly freeBytes: () => number | undefined;
   /** Addresses listened on. */
   readonly listening: () => readonly string[];
   /** Incoming associations that are open. */
@@ -128,7 +130,7 @@ export class OverviewMaker {
   #freeBytes(at: number): number | null {
     // By the distance: the clock may have been set back.
     if (this.#free === undefined || Math.abs(at - this.#free.at) >= FREE_SPACE_MS) {
-      this.#free = { at, bytes: this.#parts.spool().freeBytes() ?? null };
+      this.#free = { at, bytes: this.#parts.freeBytes() ?? null };
     }
     return this.#free.bytes;
   }

@@ -2,41 +2,58 @@
  * The scheduler: from the queue to each destination's own line (`lane_group.ts`).
  *
  * Owns the fan-out, which is independent for each destination, and the holding back of studies. It never touches an
- * instance.
+ * instance. Destinations may come, change and go while it runs; what waits for one that goes is given back.
  */
 
 import type { Clock } from "../clock.ts";
 import type { Entry } from "../spool/entry.ts";
 import { LaneGroup } from "./lane_group.ts";
-import type { DeliverySetting, DestinationSnapshot } from "./delivery_setting.ts";
+import type { DeliverySetting, DestinationSnapshot, Paused } from "./delivery_setting.ts";
 import type { Destination } from "./outcome.ts";
 import { StudyHold } from "./study_hold.ts";
 
-export interface SchedulerOptions extends DeliverySetting {
-  readonly clock: Clock;
+export interface Forwarding {
   /** Forward each instance at once, or hold a study until it is quiet. */
   readonly forwardImmediately: boolean;
   readonly studyQuietMs: number;
 }
 
+export interface SchedulerOptions extends DeliverySetting, Forwarding {
+  readonly clock: Clock;
+}
+
+/** What is to be delivered to from now on. */
+export interface NewDestinations extends Forwarding {
+  /** All of them, in their order: a name alone where nothing changes for it. */
+  readonly destinations: readonly (Destination | string)[];
+  /** ms until attempts that began with former settings are aborted */
+  readonly within: number;
+}
+
+/** A destination that is gone, and what still waits for it when its last attempt is over. */
+export interface Gone {
+  readonly name: string;
+  readonly left: Promise<readonly Entry[]>;
+}
+
 export class Scheduler {
-  readonly #groups = new Map<string, LaneGroup>();
+  #groups = new Map<string, LaneGroup>();
   /** Destinations that get a study only when it is quiet. */
   readonly #patient = new Set<string>();
-  readonly #hold: StudyHold | undefined;
+  /** Entries held of which a destination has been given its own already, by the destinations. */
+  readonly #served = new WeakMap<Entry, readonly string[]>();
+  readonly #options: SchedulerOptions;
+  #hold: StudyHold | undefined;
+  /** Groups of destinations that are gone, at their last attempts. */
+  readonly #leaving = new Set<Promise<unknown>>();
 
   constructor(destinations: readonly Destination[], options: SchedulerOptions) {
+    this.#options = options;
     for (const destination of destinations) {
       this.#groups.set(destination.name, new LaneGroup(destination, options));
       if (destination.waitsForStudy) this.#patient.add(destination.name);
     }
-    if (!options.forwardImmediately) {
-      this.#hold = new StudyHold(
-        options.studyQuietMs,
-        options.clock,
-        (entries) => this.#distribute(entries, (name) => this.#patient.has(name)),
-      );
-    }
+    this.#holdBack(options);
   }
 
   /** Instances that entered the queue, in the order they are to go. */
@@ -51,6 +68,11 @@ export class Scheduler {
     }
   }
 
+  /** Instances that wait for one destination, whatever else they wait for is seen to. */
+  addTo(destination: string, entries: readonly Entry[]): void {
+    this.#groups.get(destination)?.add(entries.filter((entry) => entry.waitsFor(destination)));
+  }
+
   /** Instances held back until their study is quiet. */
   get held(): number {
     return this.#hold?.length ?? 0;
@@ -60,17 +82,115 @@ export class Scheduler {
     return [...this.#groups.values()].map((group) => group.snapshot());
   }
 
+  /** False where there is no such destination, as in the two below. */
+  pause(destination: string, paused: Paused): boolean {
+    return this.#with(destination, (group) => group.pause(paused));
+  }
+
+  resume(destination: string): boolean {
+    return this.#with(destination, (group) => group.resume());
+  }
+
+  tryNow(destination: string): boolean {
+    return this.#with(destination, (group) => group.tryNow());
+  }
+
+  /**
+   * Goes on with other destinations, and holds studies back in another way. From its return on, what is added goes by the
+   * new ones.
+   */
+  configure({ destinations, within, ...forwarding }: NewDestinations): Gone[] {
+    const before = this.#groups;
+    this.#groups = new Map();
+    for (const one of destinations) {
+      const name = typeof one === "string" ? one : one.name;
+      const group = before.get(name);
+      if (group !== undefined) this.#groups.set(name, group);
+      if (typeof one === "string") continue;
+      if (group === undefined) this.#groups.set(name, new LaneGroup(one, this.#options));
+      else group.replace(one, within);
+      this.#setPatient(name, one.waitsForStudy);
+    }
+    const gone = [...before].filter(([name]) => !this.#groups.has(name)).map(([name, group]) => {
+      const held = this.#takeHeld(name);
+      this.#patient.delete(name);
+      const left = group.stop(within).then((waiting) => [...waiting, ...held]);
+      const leaving = left.finally(() => this.#leaving.delete(leaving));
+      this.#leaving.add(leaving);
+      return { name, left };
+    });
+    this.#holdBack(forwarding);
+    return gone;
+  }
+
   /** Begins nothing new and lets the attempts under way finish; what is left after `within` ms is aborted. */
   async stop(within: number): Promise<void> {
     this.#hold?.stop();
-    await Promise.all([...this.#groups.values()].map((group) => group.stop(within)));
+    await Promise.all([
+      ...[...this.#groups.values()].map((group) => group.stop(within)),
+      ...this.#leaving,
+    ]);
   }
 
-  #distribute(entries: readonly Entry[], to: (destination: string) => boolean): void {
+  #with(destination: string, use: (group: LaneGroup) => void): boolean {
+    const group = this.#groups.get(destination);
+    if (group === undefined) return false;
+    use(group);
+    this.#options.changed();
+    return true;
+  }
+
+  #holdBack({ forwardImmediately, studyQuietMs }: Forwarding): void {
+    if (!forwardImmediately) {
+      this.#hold?.waitFor(studyQuietMs);
+      this.#hold ??= new StudyHold(
+        studyQuietMs,
+        this.#options.clock,
+        (entries) =>
+          this.#distribute(
+            entries,
+            (name, entry) =>
+              this.#patient.has(name) && this.#served.get(entry)?.includes(name) !== true,
+          ),
+      );
+      return;
+    }
+    const hold = this.#hold;
+    this.#hold = undefined;
+    hold?.releaseAll();
+  }
+
+  /** What is held for a destination that waits no longer goes to it; what one that begins to wait has had stays so. */
+  #setPatient(name: string, isPatient: boolean): void {
+    if (isPatient === this.#patient.has(name)) return;
+    const held = this.#takeHeld(name);
+    if (isPatient) this.#patient.add(name);
+    else {
+      this.#patient.delete(name);
+      this.addTo(name, held);
+    }
+  }
+
+  /** What is held and wants a destination, which no longer is held for it. */
+  #takeHeld(name: string): Entry[] {
+    const taken: Entry[] = [];
+    for (const entry of this.#hold?.entries() ?? []) {
+      const served = this.#served.get(entry) ?? [];
+      if (!entry.waitsFor(name) || served.includes(name)) continue;
+      this.#served.set(entry, [...served, name]);
+      if (this.#patient.has(name)) taken.push(entry);
+    }
+    return taken;
+  }
+
+  #distribute(
+    entries: readonly Entry[],
+    to: (destination: string, entry: Entry) => boolean,
+  ): void {
     const byDestination = new Map<string, Entry[]>();
     for (const entry of entries) {
       for (const { destination } of entry.waiting) {
-        if (!to(destination)) continue;
+        if (!to(destination, entry)) continue;
         const list = byDestination.get(destination);
         if (list === undefined) byDestination.set(destination, [entry]);
         else list.push(entry);

@@ -16,7 +16,7 @@ interface Held {
 }
 
 export class StudyHold {
-  readonly #quietMs: number;
+  #quietMs: number;
   readonly #clock: Clock;
   readonly #release: (entries: readonly Entry[]) => void;
   readonly #studies = new Map<string, Held>();
@@ -36,6 +36,18 @@ export class StudyHold {
     return length;
   }
 
+  /** Entries held, of all studies. */
+  *entries(): Generator<Entry, void> {
+    for (const { entries } of this.#studies.values()) yield* entries;
+  }
+
+  /** Holds studies for another time, those that are held already included. */
+  waitFor(quietMs: number): void {
+    this.#quietMs = quietMs;
+    this.#cancel?.();
+    this.#look();
+  }
+
   add(entry: Entry): void {
     const study = studyOf(entry.base);
     const held = this.#studies.get(study);
@@ -53,6 +65,14 @@ export class StudyHold {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+  }
+
+  /** Releases everything at once. */
+  releaseAll(): void {
+    this.stop();
+    const studies = [...this.#studies.values()];
+    this.#studies.clear();
+    for (const { entries } of studies) this.#release(entries);
   }
 
   #look(): void {

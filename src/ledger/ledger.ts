@@ -74,9 +74,12 @@ export class Ledger implements EventTaker {
   /** Files of a day up to this number are not to be written any more. */
   #spent = { day: "", number: 0 };
   #hasReserve = false;
+  /** A file is removed when its day is more than so many days ago. */
+  retentionDays: number;
 
   private constructor(options: LedgerOptions) {
     this.#options = options;
+    this.retentionDays = options.retentionDays;
     this.#files = options.files;
   }
 
@@ -293,7 +296,8 @@ export class Ledger implements EventTaker {
   }
 
   #removeOld(): void {
-    const { files, directory, retentionDays, clock, report } = this.#options;
+    const { files, directory, clock, report } = this.#options;
+    const retentionDays = this.retentionDays;
     const today = this.#day();
     const isOld = (name: string) => {
       const day = dayOf(name);

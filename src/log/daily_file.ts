@@ -81,10 +81,17 @@ export class DailyFile {
   #trouble: string | null = null;
   #dropped = 0;
   #today = "";
+  #retentionDays: number;
 
   constructor(options: DailyFileOptions) {
     this.#options = options;
+    this.#retentionDays = options.retentionDays;
     this.#maxWaiting = options.maxWaiting ?? MAX_WAITING;
+  }
+
+  /** Files are kept for another number of days, from the next look at them on, once a day. */
+  keepFor(days: number): void {
+    this.#retentionDays = days;
   }
 
   /**
@@ -244,13 +251,13 @@ export class DailyFile {
 
   async #removeOld(today: string): Promise<void> {
     this.#today = today;
-    const { dir, retentionDays, notice } = this.#options;
+    const { dir, notice } = this.#options;
     try {
       const names = await Array.fromAsync(
         Deno.readDir(dir),
         (entry) => entry.isFile ? entry.name : "",
       );
-      const removals = outdated(names, today, retentionDays).map((name) =>
+      const removals = outdated(names, today, this.#retentionDays).map((name) =>
         Deno.remove(join(dir, name))
       );
       // One that somebody reads keeps none of the others.

@@ -45,17 +45,18 @@ interface Connection {
 }
 
 export class Receiver {
-  readonly #config: Config;
+  #config: Config;
   readonly #spool: Spool;
   readonly #service: StoreService;
   readonly #observer: ReceptionObserver | undefined;
-  readonly #options: AssociationOptions;
-  readonly #hostIsAllowed: (host: string) => boolean;
+  #options: AssociationOptions;
+  #hostIsAllowed: (host: string) => boolean;
   readonly #connections = new Set<Connection>();
   #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
+  #isStopped = false;
   #listener: Deno.TcpListener | undefined;
-  #accepting: Promise<void> | undefined;
+  #accepting: Promise<void> = Promise.resolve();
 
   constructor(config: Config, spool: Spool, service: StoreService, observer?: ReceptionObserver) {
     this.#config = config;
@@ -63,20 +64,36 @@ export class Receiver {
     this.#service = service;
     this.#observer = observer;
     this.#hostIsAllowed = hostFilter(config.allowedHosts);
-    this.#options = {
-      maxPduLength: config.maxPduLength,
-      associationMs: config.timeouts.associationRequestMs,
-      idleMs: config.timeouts.idleMs,
-      readMs: config.timeouts.readMs,
-      writeStallMs: config.timeouts.writeStallMs,
-      releaseMs: config.timeouts.readMs,
-    };
+    this.#options = optionsOf(config);
   }
 
-  /** Begins to accept what connects, and has connected since the listener was made. */
+  /**
+   * Goes on by another configuration. An association that is open keeps the time-outs and the PDU length it began with;
+   * what is asked of it message by message is asked of the new one.
+   */
+  configure(config: Config): void {
+    this.#config = config;
+    this.#hostIsAllowed = hostFilter(config.allowedHosts);
+    this.#options = optionsOf(config);
+  }
+
+  /**
+   * Begins to accept what connects, and has connected since the listener was made. One that was served before is closed;
+   * the associations it brought go on.
+   */
   serve(listener: Deno.TcpListener): void {
+    if (this.#isStopped) return listener.close();
+    const left = this.leave();
     this.#listener = listener;
-    this.#accepting = this.#accept(listener);
+    this.#accepting = Promise.all([left, this.#accept(listener)]).then(() => {});
+  }
+
+  /** Accepts nothing more, until another listener is served. Resolves when the port is free. */
+  leave(): Promise<void> {
+    this.#listener?.close();
+    this.#listener = undefined;
+    // A listener keeps its port for as long as somebody waits to accept from it.
+    return this.#accepting;
   }
 
   /** Associations being served. */
@@ -90,8 +107,8 @@ export class Receiver {
    * @param within ms until the rest is aborted
    */
   async stop(within: number): Promise<void> {
-    this.#listener?.close();
-    await this.#accepting;
+    this.#isStopped = true;
+    await this.leave();
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {
       for (const connection of this.#connections) {
@@ -240,6 +257,7 @@ export class Receiver {
     association: Association,
     count: StoreCount,
   ): Promise<void> {
+    const longest = () => this.#config.maxInstanceSize;
     await serve(association, {
       store: async (request, dataSet) => {
         connection.busy++;
@@ -254,7 +272,9 @@ export class Receiver {
         connection.lastActivity = performance.now();
         log.info("Echo answered", { calling: association.callingAeTitle, from: association.peer });
       },
-      longestDataSet: this.#config.maxInstanceSize,
+      get longestDataSet() {
+        return longest();
+      },
     });
   }
 
@@ -301,6 +321,17 @@ export class Receiver {
     log.warn("Association ended: {reason}", { reason: error.message });
     this.#logEnd("Association over", association, count, began);
   }
+}
+
+function optionsOf({ maxPduLength, timeouts }: Config): AssociationOptions {
+  return {
+    maxPduLength,
+    associationMs: timeouts.associationRequestMs,
+    idleMs: timeouts.idleMs,
+    readMs: timeouts.readMs,
+    writeStallMs: timeouts.writeStallMs,
+    releaseMs: timeouts.readMs,
+  };
 }
 
 /** Ends a connection, whether or not it has come to an association. */

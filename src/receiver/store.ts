@@ -55,10 +55,16 @@ export interface StoreCount {
   bytes: number;
 }
 
+/** What one instance is treated by, from its first byte to its log line, whatever is configured meanwhile. */
+interface Rules {
+  readonly config: Config;
+  /** Names of its destinations. */
+  readonly destinations: readonly string[];
+}
+
 export class StoreService {
   readonly #spool: Spool;
-  readonly #config: Config;
-  readonly #destinations: readonly string[];
+  #rules: Rules;
   readonly #ledger: EventTaker;
   readonly #queued: (entry: Entry) => void;
   readonly #observer: ReceptionObserver | undefined;
@@ -73,10 +79,14 @@ export class StoreService {
   ) {
     this.#spool = spool;
     this.#ledger = ledger;
-    this.#config = config;
-    this.#destinations = config.destinations.map((destination) => destination.name);
+    this.#rules = rulesOf(config);
     this.#queued = queued;
     this.#observer = observer;
+  }
+
+  /** Treats what begins from now on by another configuration. */
+  configure(config: Config): void {
+    this.#rules = rulesOf(config);
   }
 
   /**
@@ -116,6 +126,7 @@ export class StoreService {
   ): Promise<StoreAnswer> {
     checkRequest(request);
     this.#checkRoom();
+    const { config, destinations: all } = this.#rules;
     const header = new HeaderReader(request.context.transferSyntax);
     const incoming = await this.#onDisk(() =>
       this.#spool.begin({
@@ -128,7 +139,7 @@ export class StoreService {
     );
     let committed;
     try {
-      await this.#keep(association, dataSet, incoming, header);
+      await this.#keep(association, dataSet, incoming, header, config.maxInstanceSize);
       header.end();
       checkDataSet(request, header, incoming.length);
       const study = hashStudy(header.identification.studyInstanceUid);
@@ -146,8 +157,8 @@ export class StoreService {
         sopClassUid: request.sopClassUid,
         modality: header.identification.modality || null,
       },
-      this.#config.routes,
-      this.#destinations,
+      config.routes,
+      all,
     );
     const instance = committed;
     return {
@@ -156,7 +167,7 @@ export class StoreService {
         const waiting = destinations.length === 0 ? [UNROUTED] : destinations;
         const entry = this.#spool.enqueue(instance, waiting);
         this.#recordAccepted(association, request, header, instance, waiting);
-        this.#logReceived(association, request, header, instance, waiting);
+        this.#logReceived(association, request, header, instance, waiting, config);
         // Before anybody can have delivered it.
         this.#observer?.received({
           study: studyOf(instance.base),
@@ -177,17 +188,16 @@ export class StoreService {
     dataSet: DataSetSource,
     incoming: IncomingInstance,
     header: HeaderReader,
+    limit: number,
   ): Promise<void> {
     for (let bytes = await dataSet.read(); bytes !== undefined; bytes = await dataSet.read()) {
-      if (incoming.length + bytes.length > this.#config.maxInstanceSize) {
+      if (incoming.length + bytes.length > limit) {
         log.error("Association aborted: an instance is larger than max_instance_size", {
-          limit: this.#config.maxInstanceSize,
+          limit,
           calling: association.callingAeTitle,
           from: association.peer,
         });
-        await association.abort(
-          `instance of over ${this.#config.maxInstanceSize} bytes (max_instance_size)`,
-        );
+        await association.abort(`instance of over ${limit} bytes (max_instance_size)`);
       }
       // One large instance must not take the room that all the others are kept.
       this.#checkRoom();
@@ -241,6 +251,7 @@ export class StoreService {
     header: HeaderReader,
     committed: Committed,
     destinations: readonly string[],
+    { logPatientInfo }: Config,
   ): void {
     const { identification } = header;
     if (header.state === "unreadable") {
@@ -252,7 +263,7 @@ export class StoreService {
     log.info("Instance received", {
       from: association.callingAeTitle,
       sop: request.sopInstanceUid,
-      ...(this.#config.logPatientInfo
+      ...(logPatientInfo
         ? {
           patient: identification.patientId,
           study: identification.studyInstanceUid,
@@ -268,6 +279,10 @@ export class StoreService {
       entry: committed.base,
     });
   }
+}
+
+function rulesOf(config: Config): Rules {
+  return { config, destinations: config.destinations.map((destination) => destination.name) };
 }
 
 function checkRequest(request: StoreRequest): void {

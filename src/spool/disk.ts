@@ -28,11 +28,14 @@ export interface DiskOptions {
 export class SpoolDisk {
   readonly #options: DiskOptions;
   readonly #freeSpace: FreeSpace;
+  /** Bytes that must stay free for new instances to be taken. */
+  minimumFreeSpace: number;
   /** Why nothing new is taken, where a sync failed. */
   #broken: string | undefined;
 
   constructor(options: DiskOptions) {
     this.#options = options;
+    this.minimumFreeSpace = options.minimumFreeSpace;
     this.#freeSpace = new FreeSpace(options.files, options.directory, options.now);
   }
 
@@ -54,21 +57,16 @@ export class SpoolDisk {
   /** Why nothing new can be taken now, in one sentence; undefined where there is room. */
   refusesNew(): string | undefined {
     if (this.#broken !== undefined) return this.#broken;
-    const { minimumFreeSpace } = this.#options;
+    const { minimumFreeSpace } = this;
     const free = this.#freeSpace.bytes();
     if (free === undefined || free >= minimumFreeSpace) return undefined;
     return `only ${free} bytes are free where the spool is, minimum_free_space is ${minimumFreeSpace}`;
   }
 
-  /** Undefined where the system does not say. */
-  freeBytes(): number | undefined {
-    return this.#freeSpace.bytes();
-  }
-
   /** Whether so many bytes more would bring it near to having no room. */
   isShortOf(bytes: number): boolean {
     const free = this.#freeSpace.bytes();
-    return free !== undefined && free < this.#options.minimumFreeSpace + bytes;
+    return free !== undefined && free < this.minimumFreeSpace + bytes;
   }
 
   /** A file failed to sync. */

@@ -67,11 +67,22 @@ export async function adoptRetries(
 
 /** Takes back what failed because its destination was not configured. */
 export function restoreConfigured(host: PutBackHost, configured: ReadonlySet<string>): Entry[] {
-  const restored: Entry[] = [];
+  return [...restoring(host, configured)].filter((entry) => entry !== undefined);
+}
+
+/** The same one by one; undefined where one was looked at and stays. */
+export function* restoring(
+  host: PutBackHost,
+  configured: ReadonlySet<string>,
+): Generator<Entry | undefined> {
   for (const failed of [...listFailed(host.files, host.paths.failed)]) {
     if (!configured.has(failed.destination)) continue;
+    let restored: Entry | undefined;
     try {
-      if (failed.reason()?.kind !== "not-configured") continue;
+      if (failed.reason()?.kind !== "not-configured") {
+        yield undefined;
+        continue;
+      }
       const committed = asCommitted(failed.base, failed.identity, failed.path);
       const entry = host.enqueue(committed, [failed.destination]);
       if (entry.path === failed.path) {
@@ -79,14 +90,14 @@ export function restoreConfigured(host: PutBackHost, configured: ReadonlySet<str
         continue;
       }
       entry.failedFor = [failed.destination];
-      restored.push(entry);
+      restored = entry;
       host.remove(failed.path.replace(/\.dcm$/, ".json"));
     } catch (error) {
       if (isHeld(error)) host.heldBack();
       else host.report(`Cannot put ${failed.path} back into the queue`, error);
     }
+    yield restored;
   }
-  return restored;
 }
 
 function asCommitted(base: string, identity: EntryIdentity, path: string): Committed {

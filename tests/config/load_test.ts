@@ -108,6 +108,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
     logRetentionDays: 30,
     ledgerRetentionDays: 400,
     logPatientInfo: true,
+    watchConfig: false,
   });
 });
 

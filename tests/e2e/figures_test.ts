@@ -28,7 +28,7 @@ function instances(count: number, study = 1): TestInstance[] {
 const ALL = { search: "", active: false, limit: 100 };
 
 async function scrape(forwarder: Forwarder): Promise<Map<string, ReadFamily>> {
-  return readExposition(await forwarder.daemon.metrics());
+  return readExposition(await forwarder.daemon.figures.metrics());
 }
 
 Deno.test("what was received, delivered and refused is counted, timed and told apart", async () => {
@@ -52,7 +52,7 @@ Deno.test("what was received, delivered and refused is counted, timed and told a
   await forwarder.failed("picky", 1);
   const bytes = sent.reduce((sum, { dataSet }) => sum + dataSet.length, 0);
 
-  const overview = forwarder.daemon.overview();
+  const overview = forwarder.daemon.figures.overview();
   assert.equal(overview.received, 10);
   assert.equal(overview.receivedBytes, bytes);
   assert.equal(overview.refused, 0);
@@ -103,7 +103,7 @@ Deno.test("what was received, delivered and refused is counted, timed and told a
     assert.ok(value(name)! > 0 && value(name)! < 60, `${name} ${value(name)}`);
   }
 
-  const { studies } = await forwarder.daemon.studies(ALL);
+  const { studies } = await forwarder.daemon.figures.studies(ALL);
   assert.equal(studies.length, 1);
   assert.equal(studies[0]!.identification!.patientId, "PATIENT-1");
   assert.equal(studies[0]!.from, "CT1");
@@ -117,11 +117,11 @@ Deno.test("what was received, delivered and refused is counted, timed and told a
   const sum = (values: number[]) => values.reduce((a, b) => a + b, 0);
   // The second in which it happened has to be over.
   await until(
-    () => sum(forwarder.daemon.throughput().deliveredInstances) === 29,
+    () => sum(forwarder.daemon.figures.throughput().deliveredInstances) === 29,
     5_000,
-    () => `29 in the throughput: ${sum(forwarder.daemon.throughput().deliveredInstances)}`,
+    () => `29 in the throughput: ${sum(forwarder.daemon.figures.throughput().deliveredInstances)}`,
   );
-  const { receivedInstances, receivedBytes } = forwarder.daemon.throughput();
+  const { receivedInstances, receivedBytes } = forwarder.daemon.figures.throughput();
   assert.equal(sum(receivedInstances), 10);
   assert.equal(sum(receivedBytes), bytes);
 });
@@ -135,8 +135,9 @@ Deno.test("an instance put back from failed/ counts as waiting again, then as de
   });
   await sendAll(forwarder.port, instances(2));
   await forwarder.failed("pacs", 2);
-  const progress = async () => (await forwarder.daemon.studies(ALL)).studies[0]!.destinations;
-  assert.equal(forwarder.daemon.overview().destinations[0]!.failed, 2);
+  const progress = async () =>
+    (await forwarder.daemon.figures.studies(ALL)).studies[0]!.destinations;
+  assert.equal(forwarder.daemon.figures.overview().destinations[0]!.failed, 2);
   assert.deepEqual(await progress(), [{ name: "pacs", wanted: 2, delivered: 0, failed: 2 }]);
   answer = 0;
   const failed = scratch.at("spool", "failed", "pacs");
@@ -146,7 +147,7 @@ Deno.test("an instance put back from failed/ counts as waiting again, then as de
     Deno.renameSync(join(failed, name), scratch.at("spool", "retry", back));
   }
   await forwarder.delivered("pacs", 2);
-  assert.equal(forwarder.daemon.overview().failed, 0);
+  assert.equal(forwarder.daemon.figures.overview().failed, 0);
   assert.deepEqual(await progress(), [{ name: "pacs", wanted: 2, delivered: 2, failed: 0 }]);
 });
 
@@ -161,9 +162,9 @@ Deno.test("rejected associations and refused instances are counted by what was a
     await using sender = await Sender.open(forwarder.port);
     const wrong = { ...instance(1), sopInstanceUid: "1.2.9.9" };
     assert.equal(await sender.send(wrong), 0xa900);
-    assert.equal(forwarder.daemon.overview().associations, 1);
+    assert.equal(forwarder.daemon.figures.overview().associations, 1);
   }
-  const { received, refused, rejected } = forwarder.daemon.overview();
+  const { received, refused, rejected } = forwarder.daemon.figures.overview();
   assert.deepEqual({ received, refused, rejected }, { received: 0, refused: 1, rejected: 1 });
   const read = await scrape(forwarder);
   assert.equal(
@@ -184,7 +185,7 @@ Deno.test("a destination that is down shows its reason, its next attempt and wha
     destinations: [nodeAt("pacs", freePort())],
   });
   await sendAll(forwarder.port, instances(3));
-  const pacs = () => forwarder.daemon.overview().destinations[0]!;
+  const pacs = () => forwarder.daemon.figures.overview().destinations[0]!;
   await until(() => pacs().state === "down", 2_000, () => JSON.stringify(pacs()));
   assert.match(pacs().reason, /refused the connection/);
   assert.ok(pacs().nextAttempt! > Date.now() - 2_000 && pacs().attempts >= 1);
@@ -196,7 +197,7 @@ Deno.test("a destination that is down shows its reason, its next attempt and wha
   const down = { destination: "pacs", state: "down" };
   assert.equal(valueOf(read, "dicomforwarder_destination_state", down), 1);
   assert.equal(valueOf(read, "dicomforwarder_queued_instances", { destination: "pacs" }), 3);
-  const said = forwarder.daemon.log(500).map(({ text }) => text);
+  const said = forwarder.daemon.figures.log(500).map(({ text }) => text);
   assert.deepEqual(said, [], "nothing is logged where logging is not configured");
 });
 
@@ -211,15 +212,15 @@ Deno.test("what waited at a start is found by patient ID, accession number and s
   }
   await using forwarder = await Forwarder.start(scratch.path, settings);
   const search = async (text: string) =>
-    (await forwarder.daemon.studies({ ...ALL, search: text })).studies;
+    (await forwarder.daemon.figures.studies({ ...ALL, search: text })).studies;
   const [found, ...more] = await search("patient-2");
   assert.equal(more.length, 0);
   assert.equal(found!.identification!.studyInstanceUid, "1.2.2");
   assert.equal(found!.from, "MR7");
   assert.deepEqual(found!.destinations, [{ name: "pacs", wanted: 4, delivered: 0, failed: 0 }]);
   assert.equal((await search("1.2.3")).length, 1);
-  assert.equal((await forwarder.daemon.studies(ALL)).complete, true);
-  assert.equal(forwarder.daemon.overview().queued, 12);
+  assert.equal((await forwarder.daemon.figures.studies(ALL)).complete, true);
+  assert.equal(forwarder.daemon.figures.overview().queued, 12);
 });
 
 Deno.test("AE titles from the network break no exposition and take bounded room", async () => {

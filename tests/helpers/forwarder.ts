@@ -3,6 +3,7 @@
  */
 
 import { configFrom } from "../../src/config/load.ts";
+import type { ReloadResult } from "../../src/control/views.ts";
 import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon.ts";
 import { until } from "./until.ts";
 
@@ -27,10 +28,12 @@ export function nodeAt(
 
 export class Forwarder implements AsyncDisposable {
   readonly #daemon: Daemon;
+  readonly #folder: string;
   #stopped = false;
 
-  private constructor(daemon: Daemon) {
+  private constructor(daemon: Daemon, folder: string) {
     this.#daemon = daemon;
+    this.#folder = folder;
   }
 
   /** Starts one whose relative paths begin at `folder`. */
@@ -41,12 +44,16 @@ export class Forwarder implements AsyncDisposable {
   ): Promise<Forwarder> {
     const config = configFrom({ ...TEST_SETTINGS, ...settings }, folder);
     const backOff = { firstMs: 200, mostMs: 1000 };
-    return new Forwarder(await startDaemon(config, { backOff, ...options }));
+    return new Forwarder(await startDaemon(config, { backOff, ...options }), folder);
   }
 
-  /** What the program has of it. */
   get daemon(): Daemon {
     return this.#daemon;
+  }
+
+  /** Goes on by other settings, all of them. */
+  reload(settings: Record<string, unknown>): Promise<ReloadResult> {
+    return this.#daemon.reload(configFrom({ ...TEST_SETTINGS, ...settings }, this.#folder), "test");
   }
 
   get port(): number {
