@@ -18,6 +18,7 @@ import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
+import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { Watching } from "./daemon/watching.ts";
@@ -32,9 +33,9 @@ import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
 import type { Entry } from "./spool/entry.ts";
-import { listFailed } from "./spool/failed.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
+import { takeNotices } from "./spool/notices.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import { checkVolume } from "./spool/volume_probe.ts";
@@ -71,6 +72,8 @@ export interface Daemon {
   readonly configurationTrouble: string | null;
   /** What can be seen of it. */
   readonly figures: Figures;
+  /** What waits, what failed, what is held, and what a person does about it. */
+  readonly queue: QueueControl;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -127,6 +130,7 @@ class RunningDaemon implements Daemon {
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
+  queue!: QueueControl;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
@@ -144,6 +148,7 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       files: this.#files,
       spoolDirectory: config.spoolDir,
+      index: () => this.#spool.index,
     });
     this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
@@ -250,6 +255,17 @@ class RunningDaemon implements Daemon {
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
+    this.queue = new QueueControl({
+      spool: this.#spool,
+      ledger: this.#events,
+      files: this.#files,
+      ledgerDirectory: spoolPaths(config.spoolDir).ledger,
+      clock: this.#clock,
+      scheduler: () => this.#scheduler,
+      destinations: () => this.#inForce.names,
+      route: (instance) => this.#intoQueue.routeStored(instance),
+      handOver: (returned) => this.#intoQueue.handOver(returned),
+    });
     for (const [name, paused] of [...this.#paused.read()]) {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
@@ -258,12 +274,9 @@ class RunningDaemon implements Daemon {
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
     this.#watch?.set(config.watchConfig);
-    const failed = Array.from(
-      listFailed(this.#files, spoolPaths(config.spoolDir).failed),
-      ({ base, path, destination }) => ({ base, path, waiting: [{ destination }] }),
-    );
-    this.#watching.found(entries.filter((entry) => entry.queued), failed, this.#stopping.signal);
-    this.balanced = this.#balance(entries, failed);
+    const apart = this.#spool.apart.all();
+    this.#watching.found(entries.filter((entry) => entry.queued), apart, this.#stopping.signal);
+    this.balanced = this.#balance(entries, apart);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -338,10 +351,12 @@ class RunningDaemon implements Daemon {
     this.#housekeeping.stop();
     this.#watch?.set(false);
     this.#reloader.stop();
+    const acted = this.queue.close();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
     this.#stopping.abort();
     await this.balanced;
+    await acted;
     await this.#watching.stop();
     await this.#watch?.over();
     await this.#reloader.over();
@@ -382,8 +397,7 @@ class RunningDaemon implements Daemon {
       freeBytes: () => this.#files.freeBytes(this.#inForce.config.spoolDir),
       listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
       associations: () => this.#receiver.open,
-      counts: (destination) => ({ failed: watching.failed(destination), held: 0, oldest: null }),
-      allCounts: () => ({ failed: watching.failed(), held: 0 }),
+      index: () => this.#spool.index,
       missing: () => this.#missing,
       alarms: () => [],
       configuration: () => this.configurationTrouble,
@@ -393,6 +407,8 @@ class RunningDaemon implements Daemon {
   #keepHouse(): void {
     this.#housekeeping.every(RETRY_LOOK_MS, async () => {
       await this.#intoQueue.adoptRetries();
+      const { spoolDir } = this.#inForce.config;
+      await this.queue.follow(() => takeNotices(this.#files, spoolDir));
       this.#health.keepUp();
     });
     this.#housekeeping.every(MAINTENANCE_MS, async () => {

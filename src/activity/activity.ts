@@ -19,13 +19,11 @@ import type {
 import { StudyBook, type StudyBookOptions } from "./study_book.ts";
 import { ThroughputRings } from "./throughput.ts";
 
-/** Removals a person asked for that delivery may still come upon. */
-const MOST_REMOVED = 100_000;
-
 /** Senders whose counts are found without a look at the metrics. */
 const MOST_SENDERS_FOUND = 1_000;
 
-export interface ActivityOptions<File> extends Pick<StudyBookOptions<File>, "identify"> {
+export interface ActivityOptions<File>
+  extends Pick<StudyBookOptions<File>, "identify" | "hasNone"> {
   readonly clock: Clock;
 }
 
@@ -59,14 +57,12 @@ export class Activity<File> implements ReceptionObserver, DeliveryObserver {
   readonly #syncDuration = this.metrics.syncDuration.of();
   readonly #senders = new Map<string, { readonly instances: Count; readonly bytes: Count }>();
   readonly #destinations = new Map<string, DestinationCounts>();
-  /** Out of the queue by a person's word: `<id> <destination>`. */
-  readonly #removed = new Set<string>();
 
-  constructor({ clock, identify }: ActivityOptions<File>) {
+  constructor({ clock, ...book }: ActivityOptions<File>) {
     this.#clock = clock;
     this.throughput = new ThroughputRings(clock.now());
     this.syncs = new RecentLatency(clock.now());
-    this.studies = new StudyBook({ now: () => clock.now(), identify });
+    this.studies = new StudyBook({ now: () => clock.now(), ...book });
   }
 
   received({ study, header, from, bytes, destinations, ms }: ReceivedInstance): void {
@@ -136,8 +132,7 @@ export class Activity<File> implements ReceptionObserver, DeliveryObserver {
     this.studies.delivered(study, destination);
   }
 
-  gone(destination: string, study: string, id: string): void {
-    if (this.#removed.delete(`${id} ${destination}`)) return;
+  gone(destination: string, study: string): void {
     this.studies.removed(study, destination, "queued");
   }
 
@@ -151,12 +146,9 @@ export class Activity<File> implements ReceptionObserver, DeliveryObserver {
     this.studies.retried(study, of, now);
   }
 
-  /** A person has one removed. What waited in the queue, delivery comes upon later. */
-  removed(destination: string, study: string, id: string, state: "queued" | "failed"): void {
+  /** A person has one removed. */
+  removed(destination: string, study: string, state: "queued" | "failed"): void {
     this.studies.removed(study, destination, state);
-    if (state === "queued" && this.#removed.size < MOST_REMOVED) {
-      this.#removed.add(`${id} ${destination}`);
-    }
   }
 
   /** Bytes delivered to a destination since the start. */

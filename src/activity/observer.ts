@@ -53,10 +53,6 @@ export interface DeliveryObserver {
    * @param ms from its beginning to what came of it
    */
   attempted(destination: string, result: AttemptResult, bytes: number, ms: number): void;
-  /**
-   * An instance is not wanted there any more: a person had it removed, or it is damaged.
-   *
-   * @param id its name in the spool
-   */
-  gone(destination: string, study: string, id: string): void;
+  /** An instance is not wanted there any more: it is damaged, or a command of another process removed it. */
+  gone(destination: string, study: string): void;
 }

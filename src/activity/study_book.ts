@@ -32,6 +32,11 @@ export interface StudyBookOptions<File> {
   readonly now: () => number;
   /** Reads what a file says; undefined where it is not there any more. Must not throw. */
   readonly identify: (file: File) => Promise<FileFacts | undefined>;
+  /**
+   * Whether the spool has nothing for a destination: then nothing of any study waits for it, whatever was not told of here
+   * because another process did it.
+   */
+  readonly hasNone?: (destination: string) => boolean;
   readonly most?: number;
 }
 
@@ -191,11 +196,25 @@ export class StudyBook<File> {
 
   #matching(wanted: string, active: boolean, limit: number): Kept<File>[] {
     const found: Kept<File>[] = [];
+    const empty = new Map<string, boolean>();
     for (const kept of this.#studies.values()) {
+      for (const one of kept.destinations) if (one.delivered < one.wanted) this.#mend(one, empty);
       if (active && !isActive(kept)) continue;
       if (wanted === "" || matches(kept, wanted)) found.push(kept);
     }
     return found.sort((one, other) => other.touched - one.touched).slice(0, limit);
+  }
+
+  #mend(progress: Progress, empty: Map<string, boolean>): void {
+    const { name, delivered } = progress;
+    let none = empty.get(name);
+    if (none === undefined) {
+      none = this.#options.hasNone?.(name) ?? false;
+      empty.set(name, none);
+    }
+    if (!none) return;
+    progress.wanted = delivered;
+    progress.failed = 0;
   }
 
   async #identify(kept: Kept<File>): Promise<void> {

@@ -15,7 +15,7 @@ import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
-import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
+import { addQueue } from "./queue_verbs.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
 import { runAsService } from "./run_as_service.ts";
@@ -173,7 +173,11 @@ function build(finish: (code: number) => void): Command {
       finish(await verifyCommand(await load(common(options)), { json, files, settle }));
     });
 
-  addQueue(verb("queue", "see and mend what waits and what failed"), common, finish);
+  addQueue(verb("queue", "see and mend what waits, what failed and what is held"), {
+    withConfig,
+    load: (options) => load(common(options)),
+    finish,
+  });
 
   addService(verb("service", "run the forwarder as a service of this system"), {
     configFile: (options) => findConfigFile(common(options).config),
@@ -191,64 +195,6 @@ function build(finish: (code: number) => void): Command {
       finish(await demoCommand({ directory: dir, instances, once }));
     });
   return program;
-}
-
-function addQueue(
-  queue: Command,
-  common: (options: Common) => Common,
-  finish: (code: number) => void,
-): void {
-  type Options = Common & { destination?: string; failed?: boolean; queued?: boolean };
-  const selection = (ids: readonly string[], options: Options): Selection => ({
-    ids,
-    destination: options.destination,
-    state: options.failed === true ? "failed" : options.queued === true ? "queued" : undefined,
-  });
-  const sub = (name: string, description: string) =>
-    withConfig(queue.command(name).description(description).exitOverride())
-      .helpOption("-h, --help", "show this help")
-      .option("--destination <name>", "only of this destination")
-      .option("--json", "as JSON");
-
-  sub("list", "list what waits and what failed, oldest first")
-    .option("--failed", "only what failed")
-    .option("--queued", "only what waits")
-    .option("--details", "with patient, study and instance, read from each file")
-    .option("--limit <count>", "at most so many", wholeNumber, 100)
-    .action(async (options: Options & { details?: boolean; limit: number }) => {
-      const { json = false, details = false, limit } = options;
-      const config = await load(common(options));
-      finish(await listCommand(config, selection([], options), { json, details, limit }));
-    });
-
-  sub("retry", "put failed instances back into the queue")
-    .argument("[ids...]", "as `queue list` shows them")
-    .option("--all", "all that failed")
-    .action(async (ids: string[], options: Options & { all?: boolean }) => {
-      if (!named(ids, options)) return finish(ExitCode.Usage);
-      const config = await load(common(options));
-      finish(await retryCommand(config, selection(ids, options), options.json ?? false));
-    });
-
-  sub("remove", "delete instances for good, undelivered")
-    .argument("[ids...]", "as `queue list` shows them")
-    .option("--failed", "only what failed")
-    .option("--queued", "only what waits")
-    .option("--all", "everything")
-    .option("--yes", "do not ask")
-    .action(async (ids: string[], options: Options & { all?: boolean; yes?: boolean }) => {
-      if (!named(ids, options)) return finish(ExitCode.Usage);
-      const { json = false, yes = false } = options;
-      const config = await load(common(options));
-      finish(await removeCommand(config, selection(ids, options), { json, yes }));
-    });
-}
-
-/** Nothing named must not mean everything. */
-function named(ids: readonly string[], options: { all?: boolean; destination?: string }): boolean {
-  if (ids.length > 0 || options.all === true || options.destination !== undefined) return true;
-  warnLine("Say which: ids, --destination NAME, or --all.");
-  return false;
 }
 
 function withConfig(command: Command): Command {

@@ -18,6 +18,8 @@ interface DestinationStatus {
   readonly name: string;
   queued: number;
   failed: number;
+  /** Held back by a person. */
+  held: number;
   /** Age of the oldest that waits, in ms; null where nothing does. */
   oldestMs: number | null;
   /** As the running daemon last told it. */
@@ -47,7 +49,7 @@ async function gatherStatus(config: Config, files: FileSystem, now: number): Pro
     let found = byName.get(name);
     if (found === undefined) {
       const health = told.get(name) ?? (running ? "" : "not running");
-      found = { name, queued: 0, failed: 0, oldestMs: null, health };
+      found = { name, queued: 0, failed: 0, held: 0, oldestMs: null, health };
       byName.set(name, found);
     }
     return found;
@@ -55,7 +57,7 @@ async function gatherStatus(config: Config, files: FileSystem, now: number): Pro
   for (const { name } of config.destinations) destination(name);
   await visitItems(files, config.spoolDir, (item) => {
     const one = destination(item.destination);
-    if (item.state === "failed") one.failed++;
+    if (item.state !== "queued") one[item.state]++;
     else {
       one.queued++;
       one.oldestMs = Math.max(one.oldestMs ?? 0, now - item.receivedMs);
@@ -134,6 +136,8 @@ export async function statusCommand(config: Config, json: boolean): Promise<Exit
   return status.running ? ExitCode.Ok : ExitCode.Failed;
 }
 
+const HEADINGS = ["destination", "queued", "oldest", "failed", "held", "state"];
+
 function print(status: Status, config: Config): void {
   printLine(`Forwarder   ${status.running ? "running" : "NOT RUNNING"}`);
   printLine(`Spool       ${config.spoolDir}`);
@@ -164,9 +168,10 @@ function print(status: Status, config: Config): void {
     String(one.queued),
     one.oldestMs === null ? "-" : formatDuration(one.oldestMs),
     String(one.failed),
+    String(one.held),
     one.health,
   ]);
-  for (const line of table([["destination", "queued", "oldest", "failed", "state"], ...rows])) {
+  for (const line of table([HEADINGS, ...rows])) {
     printLine(line);
   }
 }

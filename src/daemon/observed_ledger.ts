@@ -1,7 +1,7 @@
 /*
  * The ledger as it is, with what becomes of instances told to whoever counts: delivered, given up, put back.
  *
- * What was accepted is told by the receiver, who knows more of it, and what was removed by who removes it.
+ * What was accepted is told by the receiver, who knows more of it.
  */
 
 import type { Activity } from "../activity/activity.ts";
@@ -11,13 +11,21 @@ import { receivedMsOf, studyOf } from "../spool/entry_name.ts";
 
 /** What is told. */
 export interface InstanceObserver
-  extends Pick<Activity<never>, "delivered" | "failed" | "retried"> {
+  extends Pick<Activity<never>, "delivered" | "failed" | "retried" | "removed"> {
   /** Another one is in `corrupt/`. */
   corrupt(): void;
 }
 
-/** Hands events on to the ledger, and what they say to the observer. */
-export function observedLedger(ledger: EventTaker, observer: InstanceObserver): EventTaker {
+/**
+ * Hands events on to the ledger, and what they say to the observer.
+ *
+ * @param hasFailed whether an instance lies in `failed/` for a destination now
+ */
+export function observedLedger(
+  ledger: EventTaker,
+  observer: InstanceObserver,
+  hasFailed: (id: string, destination: string) => boolean,
+): EventTaker {
   return {
     append(event, afterwards) {
       ledger.append(event, afterwards);
@@ -30,7 +38,12 @@ export function observedLedger(ledger: EventTaker, observer: InstanceObserver): 
           observer.failed(event.to, studyOf(id), event.kind);
           return;
         case "retried":
+          // A person's word comes before it is done; it may also be about one that waits, and is to go at once.
+          if (event.who !== undefined && !hasFailed(id, event.of)) return;
           observer.retried(studyOf(id), event.of, event.for);
+          return;
+        case "removed":
+          observer.removed(event.to, studyOf(id), hasFailed(id, event.to) ? "failed" : "queued");
           return;
         case "corrupt":
           observer.corrupt();

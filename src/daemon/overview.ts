@@ -18,18 +18,10 @@ import {
 import type { DestinationSnapshot } from "../delivery/delivery_setting.ts";
 import { expose } from "../metrics/exposition.ts";
 import { gaugesOf } from "../metrics/forwarder_metrics.ts";
+import type { Counts, QueueIndex } from "../spool/queue_index.ts";
 
 /** How long an answer about free space is good for, in ms. */
 const FREE_SPACE_MS = 1000;
-
-/** What lies in the spool for a destination, beside what waits in its line. */
-export interface SpoolCounts {
-  readonly failed: number;
-  /** By a person. */
-  readonly held: number;
-  /** When the oldest that waits was received, in ms since 1970; null where nothing waits. */
-  readonly oldest: number | null;
-}
 
 /** Where the figures come from; all of them are had without waiting. */
 export interface OverviewParts {
@@ -48,9 +40,8 @@ export interface OverviewParts {
   readonly listening: () => readonly string[];
   /** Incoming associations that are open. */
   readonly associations: () => number;
-  readonly counts: (destination: string) => SpoolCounts;
-  /** For all destinations, those without a route or a configured destination included. */
-  readonly allCounts: () => Omit<SpoolCounts, "oldest">;
+  /** What is in the spool. */
+  readonly index: () => Pick<QueueIndex, "counts" | "oldest" | "total">;
   /** Set aside in `corrupt/`. */
   readonly corrupt: () => number;
   /** Null until the balance is struck. */
@@ -73,12 +64,13 @@ export class OverviewMaker {
   /** How it is now. */
   overview(): Overview {
     const { now, config, activity, scheduler, spool, listening, associations } = this.#parts;
-    const { allCounts, corrupt, missing, alarms, configuration } = this.#parts;
+    const { corrupt, missing, alarms, configuration } = this.#parts;
     const { localAeTitle, minimumFreeSpace } = config();
     const at = now();
     const { median, p99 } = activity.syncs.read(at);
     const destinations = this.destinations();
-    const { failed, held } = allCounts();
+    // Of all destinations, those included that instances without a route, or of a former destination, wait for.
+    const index = this.#parts.index();
     return {
       version: manifest.version,
       aeTitle: localAeTitle,
@@ -88,8 +80,8 @@ export class OverviewMaker {
       associations: associations(),
       ...activity.totals,
       queued: destinations.reduce((sum, { queued }) => sum + queued, 0),
-      failed,
-      held,
+      failed: index.total({ state: "failed" }),
+      held: index.total({ state: "held" }),
       corrupt: corrupt(),
       heldForStudy: scheduler().held,
       missing: missing(),
@@ -108,13 +100,14 @@ export class OverviewMaker {
 
   /** How each destination is, in the order of the configuration. */
   destinations(): DestinationView[] {
-    const { config, activity, scheduler, counts } = this.#parts;
+    const { config, activity, scheduler } = this.#parts;
+    const index = this.#parts.index();
     const types = new Map(config().destinations.map(({ name, type }) => [name, type]));
     return scheduler().snapshot().map((snapshot) =>
       destinationViewOf(
         snapshot,
         types.get(snapshot.name) ?? "dicom",
-        counts(snapshot.name),
+        { ...index.counts(snapshot.name), oldest: index.oldest(snapshot.name) ?? null },
         activity.deliveredBytes(snapshot.name),
       )
     );
@@ -140,7 +133,7 @@ export class OverviewMaker {
 export function destinationViewOf(
   snapshot: DestinationSnapshot,
   type: DestinationConfig["type"],
-  { failed, held, oldest }: SpoolCounts,
+  { failed, held, oldest }: Omit<Counts, "queued"> & { readonly oldest: number | null },
   deliveredBytes: number,
 ): DestinationView {
   const { name, description, health, paused, since, waiting, sessions } = snapshot;

@@ -13,6 +13,7 @@ import type { EventTaker } from "../ledger/event.ts";
 import { getLog, listenToLog } from "../log.ts";
 import { receivedMsOf, studyOf } from "../spool/entry_name.ts";
 import type { FileSystem } from "../spool/file_system.ts";
+import type { QueueIndex } from "../spool/queue_index.ts";
 import { countCorrupt } from "../spool/inspect.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { observedLedger } from "./observed_ledger.ts";
@@ -34,12 +35,16 @@ export interface FoundFile {
 /** One with what it waits for. */
 export interface FoundInstance extends FoundFile {
   readonly waiting: readonly { readonly destination: string }[];
+  /** By a person. */
+  readonly held?: boolean;
 }
 
 export interface WatchingParts {
   readonly clock: Clock;
   readonly files: FileSystem;
   readonly spoolDirectory: string;
+  /** What is in the spool; asked for once that is open. */
+  readonly index: () => Pick<QueueIndex, "counts" | "has">;
 }
 
 export class Watching {
@@ -47,7 +52,6 @@ export class Watching {
   readonly log = new RecentLog();
   readonly #parts: WatchingParts;
   readonly #unlisten: () => void;
-  readonly #failed = new Map<string, number>();
   #corrupt: { readonly at: number; readonly count: number } | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -56,6 +60,10 @@ export class Watching {
     this.activity = new Activity({
       clock: parts.clock,
       identify: (file) => this.#identify(file),
+      hasNone: (destination) => {
+        const { queued, failed, held } = parts.index().counts(destination);
+        return queued + failed + held === 0;
+      },
     });
     this.#unlisten = listenToLog((at, level, text) => this.log.take(at, level, text));
   }
@@ -64,37 +72,32 @@ export class Watching {
   ledger(ledger: EventTaker): EventTaker {
     return observedLedger(ledger, {
       delivered: (...told) => this.activity.delivered(...told),
-      failed: (destination, study, why) => {
-        this.#countFailed(destination, 1);
-        this.activity.failed(destination, study, why);
-      },
-      retried: (study, of, now) => {
-        this.#countFailed(of, -1);
-        this.activity.retried(study, of, now);
-      },
+      failed: (...told) => this.activity.failed(...told),
+      retried: (...told) => this.activity.retried(...told),
+      removed: (...told) => this.activity.removed(...told),
       corrupt: () => this.#corrupt = undefined,
-    });
+    }, (id, destination) => this.#parts.index().has("failed", destination, id));
   }
 
   /**
    * What the spool held at the start.
    *
    * @param queued in the order in which it was received
+   * @param apart what had failed, or is held
    * @param signal ends the looking into files
    */
   found(
     queued: readonly FoundInstance[],
-    failed: readonly FoundInstance[],
+    apart: readonly FoundInstance[],
     signal: AbortSignal,
   ): void {
-    this.#failed.clear();
     const { studies } = this.activity;
     for (const one of queued) {
       studies.found(studyOf(one.base), receivedMsOf(one.base), one.waiting, "queued", one);
     }
-    for (const one of failed) {
-      for (const { destination } of one.waiting) this.#countFailed(destination, 1);
-      studies.found(studyOf(one.base), receivedMsOf(one.base), one.waiting, "failed", one);
+    for (const one of apart) {
+      const state = one.held ? "queued" : "failed";
+      studies.found(studyOf(one.base), receivedMsOf(one.base), one.waiting, state, one);
     }
     const pause = () => this.#pause(signal);
     this.#looking = studies.identifyAll(pause, signal);
@@ -112,14 +115,6 @@ export class Watching {
     });
   }
 
-  /** Instances in `failed/` for a destination; for all where none is named. */
-  failed(destination?: string): number {
-    if (destination !== undefined) return this.#failed.get(destination) ?? 0;
-    let sum = 0;
-    for (const count of this.#failed.values()) sum += count;
-    return sum;
-  }
-
   /** Instances in `corrupt/`. */
   corrupt(): number {
     const { clock, files, spoolDirectory } = this.#parts;
@@ -134,10 +129,6 @@ export class Watching {
   async stop(): Promise<void> {
     this.#unlisten();
     await this.#looking;
-  }
-
-  #countFailed(destination: string, by: number): void {
-    this.#failed.set(destination, Math.max(0, (this.#failed.get(destination) ?? 0) + by));
   }
 
   /** Undefined where the file is not what was found any more, or cannot be read: others of its study may come. */

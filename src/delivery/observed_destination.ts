@@ -68,11 +68,11 @@ class ObservedSession implements Session {
     if (began === undefined || result === undefined) return;
     const bytes = entry.opened?.bytes ?? 0;
     this.#observer.attempted(this.#name, result, bytes, performance.now() - began);
-    if (result === "gone") this.#observer.gone(this.#name, studyOf(entry.base), entry.base);
+    if (result === "gone") this.#observer.gone(this.#name, studyOf(entry.base));
     if (result !== "corrupt") return;
     // Nobody gets it: it is set aside for all that wait for it.
     for (const { destination } of entry.waiting) {
-      this.#observer.gone(destination, studyOf(entry.base), entry.base);
+      this.#observer.gone(destination, studyOf(entry.base));
     }
   }
 }
