@@ -270,12 +270,13 @@ class RunningDaemon implements Daemon {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
     }
+    const queued = entries.filter((entry) => entry.queued);
+    const apart = this.#spool.apart.all();
+    this.#watching.found(queued, apart, this.#stopping.signal);
     this.#receiver.serve(listener);
-    this.#scheduler.add(entries.filter((entry) => entry.queued));
+    this.#scheduler.add(queued);
     this.#keepHouse();
     this.#watch?.set(config.watchConfig);
-    const apart = this.#spool.apart.all();
-    this.#watching.found(entries.filter((entry) => entry.queued), apart, this.#stopping.signal);
     this.balanced = this.#balance(entries, apart);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,

@@ -20,6 +20,9 @@ const SLACK = 500;
 /** Files opened at most for one search, to know of whom what they are of is. */
 const MOST_OPENED = 64;
 
+/** No further one is opened for a search after so many ms: a slow disk must not keep whoever looks waiting. */
+const LOOKING_MS = 30;
+
 /** What a file says of its study. */
 export interface FileFacts {
   readonly header: Header;
@@ -123,8 +126,8 @@ export class StudyBook<File> {
     kept.touched = Math.max(kept.touched, received);
     kept.received++;
     if (kept.identification === null) {
+      if (kept.file === undefined) this.#unknown.add(kept);
       kept.file = file;
-      this.#unknown.add(kept);
     }
     for (const { destination } of waiting) {
       const progress = progressOf(kept, destination);
@@ -170,7 +173,11 @@ export class StudyBook<File> {
       ...this.#unknown,
     ];
     if (unread.length > 0 && (wanted === "" || found.length < limit)) {
-      for (const kept of unread.slice(0, MOST_OPENED)) await this.#identify(kept);
+      const began = this.#options.now();
+      for (const kept of unread.slice(0, MOST_OPENED)) {
+        await this.#identify(kept);
+        if (Math.abs(this.#options.now() - began) >= LOOKING_MS) break;
+      }
       found = this.#matching(wanted, active, limit);
     }
     return {

@@ -1,8 +1,8 @@
 /*
  * Prometheus' text exposition format, written by prom-client's registry.
  *
- * The library is loaded when somebody asks for the first time: it costs some 20 MB of memory, which a forwarder that nobody
- * scrapes need not have. It never sees an instance; counting is `family.ts`.
+ * The library is loaded when somebody asks for the first time: it brings Node's HTTP client and more along, which a forwarder
+ * that nobody scrapes need not carry. It never sees an instance; counting is `family.ts`.
  */
 
 import type { Metric } from "prom-client";

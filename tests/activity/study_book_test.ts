@@ -104,6 +104,28 @@ Deno.test("what failed and was put back, to itself or to others, and what was re
   ]);
 });
 
+Deno.test("where the spool has nothing for a destination, nothing of a study waits for it", async () => {
+  const left = new Set(["a", "b"]);
+  const book = new StudyBook<string>({
+    now: () => 1,
+    identify: () => Promise.resolve(undefined),
+    hasNone: (destination) => !left.has(destination),
+  });
+  for (let n = 0; n < 3; n++) book.received("s", header(), "CT1", 1, ["a", "b"]);
+  book.delivered("s", "a");
+  book.failed("s", "a");
+  const progress = async () =>
+    (await book.search({ search: "", active: false, limit: 1 })).studies[0]!.destinations;
+  assert.deepEqual(await progress(), [
+    { name: "a", wanted: 3, delivered: 1, failed: 1 },
+    { name: "b", wanted: 3, delivered: 0, failed: 0 },
+  ]);
+  // Another process removed them.
+  left.clear();
+  assert.deepEqual(await progress(), [{ name: "a", wanted: 1, delivered: 1, failed: 0 }]);
+  assert.deepEqual((await book.search({ search: "", active: true, limit: 1 })).studies, []);
+});
+
 Deno.test("a study is found by part of patient ID, accession number or Study Instance UID, in any case", async () => {
   const shelf = new Shelf();
   shelf.book.received("s1", header({ patientId: "PAT-77" }), "CT1", 1, ["a"]);
@@ -166,6 +188,30 @@ Deno.test("a search for what nobody has looked into looks, a bounded number of t
   const second = await shelf.search("PAT199");
   assert.deepEqual([second.studies[0]!.id, second.complete], ["s199", true]);
   assert.equal(shelf.opened.length, 200);
+});
+
+Deno.test("a search on a slow disk looks into few files and answers with what is known", async () => {
+  let time = 0;
+  let opened = 0;
+  const book = new StudyBook<string>({
+    now: () => time,
+    identify: (file) => {
+      opened++;
+      time += 12;
+      return Promise.resolve({ header: header({ patientId: file }), from: "FOUND" });
+    },
+  });
+  for (let n = 0; n < 50; n++) book.found(`s${n}`, n, [], "queued", `P${n}`);
+  const { studies, complete } = await book.search({ search: "", active: false, limit: 50 });
+  assert.equal(opened, 3);
+  assert.equal(complete, false);
+  assert.equal(studies.length, 50);
+  assert.deepEqual(studies.map(({ identification }) => identification?.patientId).slice(0, 4), [
+    "P49",
+    "P48",
+    "P47",
+    undefined,
+  ]);
 });
 
 Deno.test("the pass over what was found ends when it is told to", async () => {

@@ -151,6 +151,63 @@ Deno.test("an instance put back from failed/ counts as waiting again, then as de
   assert.deepEqual(await progress(), [{ name: "pacs", wanted: 2, delivered: 2, failed: 0 }]);
 });
 
+Deno.test("what a person puts back, holds and removes shows in the study and the counts", async () => {
+  await using scratch = await Scratch.make();
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", freePort()), nodeAt("picky", freePort())],
+    routes: [{ modalities: ["CT"], destinations: ["pacs", "picky"] }],
+  });
+  const { figures, queue } = forwarder.daemon;
+  await sendAll(forwarder.port, instances(3));
+  const progress = async () =>
+    Object.fromEntries(
+      (await figures.studies(ALL)).studies[0]!.destinations.map((one) => [one.name, one.wanted]),
+    );
+  assert.deepEqual(await progress(), { pacs: 3, picky: 3 });
+  const { items } = await queue.queue({ destination: "pacs", limit: 10 });
+  const [first, second] = items as [typeof items[0], typeof items[0]];
+  assert.equal((await queue.act("remove", { items: [first!] }, "test")).done, 1);
+  assert.equal((await queue.act("hold", { items: [second!] }, "test")).done, 1);
+  assert.equal(
+    (await queue.act("retry", { state: "queued", destination: "picky" }, "test")).done,
+    3,
+  );
+  assert.deepEqual(await progress(), { pacs: 2, picky: 3 });
+  const pacs = () => figures.overview().destinations[0]!;
+  await until(() => pacs().queued === 1, 5_000, () => JSON.stringify(pacs()));
+  assert.equal(pacs().held, 1);
+  assert.equal(figures.overview().held, 1);
+  assert.equal(pacs().oldest, items[2]!.received);
+  const read = await scrape(forwarder);
+  assert.equal(valueOf(read, "dicomforwarder_held_instances", { destination: "pacs" }), 1);
+  const age = valueOf(read, "dicomforwarder_oldest_queued_age_seconds", { destination: "pacs" })!;
+  assert.ok(age > 0 && age <= (Date.now() - pacs().oldest!) / 1000, `${age} s`);
+});
+
+Deno.test("an instance without a route is failed until it is routed and put back, then it is another's", async () => {
+  await using scratch = await Scratch.make();
+  await using pacs = new Sink();
+  const settings = {
+    destinations: [nodeAt("pacs", pacs.port)],
+    routes: [{ modalities: ["MR"], destinations: ["pacs"] }],
+  };
+  await using forwarder = await Forwarder.start(scratch.path, settings);
+  const { figures, queue } = forwarder.daemon;
+  await sendAll(forwarder.port, instances(2));
+  const failed = () => figures.overview().failed;
+  await until(() => failed() === 2, 5_000, () => `${failed()} failed`);
+  const progress = async () => (await figures.studies(ALL)).studies[0]!.destinations;
+  assert.deepEqual(await progress(), [{ name: "unrouted", wanted: 2, delivered: 0, failed: 2 }]);
+  await forwarder.reload({
+    ...settings,
+    routes: [{ modalities: ["CT", "MR"], destinations: ["pacs"] }],
+  });
+  await queue.act("retry", { state: "failed", destination: "unrouted" }, "test");
+  await forwarder.delivered("pacs", 2);
+  assert.equal(failed(), 0);
+  assert.deepEqual(await progress(), [{ name: "pacs", wanted: 2, delivered: 2, failed: 0 }]);
+});
+
 Deno.test("rejected associations and refused instances are counted by what was answered", async () => {
   await using scratch = await Scratch.make();
   await using forwarder = await Forwarder.start(scratch.path, {
@@ -190,6 +247,7 @@ Deno.test("a destination that is down shows its reason, its next attempt and wha
   assert.match(pacs().reason, /refused the connection/);
   assert.ok(pacs().nextAttempt! > Date.now() - 2_000 && pacs().attempts >= 1);
   assert.equal(pacs().queued, 3);
+  assert.ok(pacs().oldest! <= Date.now() && pacs().oldest! > Date.now() - 60_000);
   assert.ok(pacs().since! <= Date.now());
   assert.match(pacs().lastAnswer, /refused/);
   assert.ok(pacs().lastAnswerAt! <= Date.now());
