@@ -8,7 +8,7 @@ import { freePort } from "../helpers/child.ts";
 import { readExposition, type ReadFamily, valueOf } from "../helpers/exposition.ts";
 import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
 import { instanceOf, type TestInstance } from "../helpers/instances.ts";
-import { Scratch } from "../helpers/scratch.ts";
+import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { sendAll, Sender } from "../helpers/sender.ts";
 import { Sink } from "../helpers/sink.ts";
 import { until } from "../helpers/until.ts";
@@ -206,6 +206,35 @@ Deno.test("an instance without a route is failed until it is routed and put back
   await forwarder.delivered("pacs", 2);
   assert.equal(failed(), 0);
   assert.deepEqual(await progress(), [{ name: "pacs", wanted: 2, delivered: 2, failed: 0 }]);
+});
+
+Deno.test("a stored instance that was damaged counts as corrupt, and nobody waits for it", async () => {
+  await using scratch = await Scratch.make();
+  await using pacs = new Sink();
+  const port = freePort();
+  const both = [nodeAt("pacs", port), nodeAt("other", freePort())];
+  {
+    await using forwarder = await Forwarder.start(scratch.path, { destinations: both });
+    await sendAll(forwarder.port, instances(3));
+  }
+  const [file] = filesIn(scratch.at("spool", "queue"));
+  const bytes = Deno.readFileSync(file!);
+  bytes[bytes.length - 1]! ^= 1;
+  Deno.writeFileSync(file!, bytes);
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", pacs.port), both[1]!],
+  });
+  const { figures } = forwarder.daemon;
+  await forwarder.delivered("pacs", 2);
+  await until(() => figures.overview().corrupt === 1, 10_000, "the damaged one in corrupt/");
+  assert.deepEqual((await figures.studies(ALL)).studies[0]!.destinations, [
+    { name: "pacs", wanted: 2, delivered: 2, failed: 0 },
+    { name: "other", wanted: 2, delivered: 0, failed: 0 },
+  ]);
+  const read = await scrape(forwarder);
+  assert.equal(valueOf(read, "dicomforwarder_corrupt_instances"), 1);
+  const damaged = { destination: "pacs", status_class: "corrupt" };
+  assert.equal(valueOf(read, "dicomforwarder_attempts_total", damaged), 1);
 });
 
 Deno.test("rejected associations and refused instances are counted by what was answered", async () => {
