@@ -13,6 +13,7 @@ import type { ReloadResult } from "./control/views.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
 import { destinationOf } from "./daemon/destinations.ts";
+import { Figures } from "./daemon/figures.ts";
 import { HealthFile } from "./daemon/health_file.ts";
 import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
@@ -22,11 +23,13 @@ import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { StatusPage } from "./daemon/status_page.ts";
+import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
+import type { EventTaker } from "./ledger/event.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
@@ -71,6 +74,8 @@ export interface Daemon {
   readonly config: Config;
   /** In words, what of the configuration file is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
+  /** What can be seen of it. */
+  readonly figures: Figures;
   /** What waits, what failed, what is held, and what a person does about it. */
   readonly queue: QueueControl;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
@@ -118,6 +123,10 @@ class RunningDaemon implements Daemon {
   readonly #transcoder = new Transcoder();
   #spool!: Spool;
   #ledger!: Ledger;
+  /** The ledger, for those whose events are counted. */
+  #events!: EventTaker;
+  readonly #watching: Watching;
+  readonly figures: Figures;
   #intoQueue!: IntoQueue;
   /** Pairs of instance and destination that the balance found missing; null until it is struck. */
   #missing: number | null = null;
@@ -140,6 +149,13 @@ class RunningDaemon implements Daemon {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#files = options.files ?? realFileSystem;
+    this.#watching = new Watching({
+      clock: this.#clock,
+      files: this.#files,
+      spoolDirectory: config.spoolDir,
+      index: () => this.#spool.index,
+    });
+    this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
     this.#paused = new PausedFile(config.spoolDir, this.#files);
     if (config.file === null) return;
@@ -169,6 +185,8 @@ class RunningDaemon implements Daemon {
         throw error;
       }
     } catch (error) {
+      this.#stopping.abort();
+      await this.#watching.stop();
       listener.close();
       throw error;
     }
@@ -184,7 +202,8 @@ class RunningDaemon implements Daemon {
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
-      damaged: (id, reason) => this.#ledger.append({ event: "corrupt", id, reason }),
+      synced: (ms) => this.#watching.activity.synced(ms),
+      damaged: (id, reason) => this.#events.append({ event: "corrupt", id, reason }),
     });
     this.#ledger = Ledger.open({
       files: this.#files,
@@ -193,9 +212,10 @@ class RunningDaemon implements Daemon {
       retentionDays: config.ledgerRetentionDays,
       report: (message, error) => log.error(message, error === undefined ? {} : { error }),
     });
+    this.#events = this.#watching.ledger(this.#ledger);
     this.#intoQueue = new IntoQueue({
       spool: this.#spool,
-      ledger: this.#ledger,
+      ledger: this.#events,
       files: this.#files,
       clock: this.#clock,
       inForce: this.#inForce,
@@ -212,7 +232,7 @@ class RunningDaemon implements Daemon {
       config.destinations.map((settings) => this.#destinationOf(settings, config)),
       {
         spool: this.#spool,
-        ledger: this.#ledger,
+        ledger: this.#events,
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
@@ -224,8 +244,8 @@ class RunningDaemon implements Daemon {
     const service = new StoreService(this.#spool, this.#ledger, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
-    });
-    this.#receiver = new Receiver(config, this.#spool, service);
+    }, this.#watching.activity);
+    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
     this.#reloader = new Reloader({
       inForce: this.#inForce,
       spool: this.#spool,
@@ -243,7 +263,7 @@ class RunningDaemon implements Daemon {
     }, listener.addr.port);
     this.queue = new QueueControl({
       spool: this.#spool,
-      ledger: this.#ledger,
+      ledger: this.#events,
       files: this.#files,
       ledgerDirectory: spoolPaths(config.spoolDir).ledger,
       clock: this.#clock,
@@ -256,8 +276,11 @@ class RunningDaemon implements Daemon {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
     }
+    const queued = entries.filter((entry) => entry.queued);
+    const apart = this.#spool.apart.all();
+    this.#watching.found(queued, apart, this.#stopping.signal);
     this.#receiver.serve(listener);
-    this.#scheduler.add(entries.filter((entry) => entry.queued));
+    this.#scheduler.add(queued);
     this.#keepHouse();
     this.#watch?.start();
     const { control } = this.#options;
@@ -265,7 +288,7 @@ class RunningDaemon implements Daemon {
       this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
       this.#page.serve(config.web);
     }
-    this.balanced = this.#balance(entries, this.#spool.apart.all());
+    this.balanced = this.#balance(entries, apart);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -281,6 +304,7 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       clock: this.#clock,
       transcoder: this.#transcoder,
+      observer: this.#watching.activity,
     });
   }
 
@@ -346,6 +370,7 @@ class RunningDaemon implements Daemon {
     this.#stopping.abort();
     await this.balanced;
     await acted;
+    await this.#watching.stop();
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();
@@ -373,6 +398,23 @@ class RunningDaemon implements Daemon {
     if (missing === null) return;
     this.#missing = missing;
     this.#health.changed();
+  }
+
+  #makeFigures(): Figures {
+    const watching = this.#watching;
+    return new Figures(watching, {
+      now: () => this.#clock.now(),
+      config: () => this.#inForce.config,
+      scheduler: () => this.#scheduler,
+      spool: () => this.#spool,
+      freeBytes: () => this.#files.freeBytes(this.#inForce.config.spoolDir),
+      listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
+      associations: () => this.#receiver.open,
+      index: () => this.#spool.index,
+      missing: () => this.#missing,
+      alarms: () => [],
+      configuration: () => this.configurationTrouble,
+    });
   }
 
   #keepHouse(): void {

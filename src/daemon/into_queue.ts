@@ -11,7 +11,7 @@
 import type { Clock } from "../clock.ts";
 import { failedEvent } from "../delivery/ledger_events.ts";
 import { provenDeliveries } from "../ledger/at_start.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { EventTaker } from "../ledger/event.ts";
 import { getLog } from "../log.ts";
 import { route } from "../routing/routing.ts";
 import type { Entry } from "../spool/entry.ts";
@@ -28,7 +28,7 @@ const log = getLog("daemon");
 
 export interface IntoQueueParts {
   readonly spool: Spool;
-  readonly ledger: Ledger;
+  readonly ledger: EventTaker;
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly inForce: InForce;
