@@ -109,6 +109,17 @@ Deno.test("the configuration file that comes with the program loads, every defau
     ledgerRetentionDays: 400,
     logPatientInfo: true,
     watchConfig: false,
+    alarms: {
+      repeatMs: 86_400_000,
+      destinationDownMs: 300_000,
+      oldestAgeMs: 3_600_000,
+      failed: true,
+      silent: [],
+      webhook: null,
+      email: null,
+      name: "DICOMFORWARDER",
+      patientData: false,
+    },
   });
 });
 
