@@ -7,8 +7,10 @@
  */
 
 import { type Clock, systemClock } from "./clock.ts";
+import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
 import type { ReloadResult } from "./control/views.ts";
+import { alarmsOf, heardBy } from "./daemon/alarms.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
 import { destinationOf } from "./daemon/destinations.ts";
@@ -52,6 +54,8 @@ export interface DaemonOptions {
   /** 0 to 1 */
   readonly random?: () => number;
   readonly backOff?: BackOff;
+  /** Of the program, as alarms tell it. */
+  readonly version?: string;
   /** Told of each entry that enters the queue. */
   readonly onQueued?: (entry: Entry) => void;
 }
@@ -66,6 +70,8 @@ export interface Daemon {
   readonly config: Config;
   /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
+  /** What tells people that something is wrong. */
+  readonly alarms: Alarms;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -118,6 +124,7 @@ class RunningDaemon implements Daemon {
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
+  alarms!: Alarms;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
@@ -206,12 +213,16 @@ class RunningDaemon implements Daemon {
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
-        changed: () => this.#health.changed(),
+        changed: () => {
+          this.#health.changed();
+          this.alarms?.changed();
+        },
         forwardImmediately: config.forwardImmediately,
         studyQuietMs: config.studyQuietMs,
       },
     );
-    const service = new StoreService(this.#spool, this.#ledger, config, (entry) => {
+    const heard = heardBy(this.#ledger, () => this.alarms);
+    const service = new StoreService(this.#spool, heard, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
     });
@@ -235,6 +246,8 @@ class RunningDaemon implements Daemon {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
     }
+    this.alarms = this.#alarmsOf();
+    this.alarms.start();
     this.#receiver.serve(listener);
     this.#scheduler.add(entries.filter((entry) => entry.queued));
     this.#keepHouse();
@@ -324,13 +337,27 @@ class RunningDaemon implements Daemon {
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();
-    await this.#housekeeping.over();
+    await Promise.all([this.#housekeeping.over(), this.alarms.stop()]);
     // Delivered files leave the spool when the ledger has them.
     await this.#ledger.close();
     this.#health.write();
     await this.#spool.close();
     this.#lock.release();
     log.info("Forwarder stopped");
+  }
+
+  #alarmsOf(): Alarms {
+    return alarmsOf({
+      config: () => this.#inForce.config,
+      version: this.#options.version ?? "",
+      clock: this.#clock,
+      files: this.#files,
+      random: this.#options.random ?? Math.random,
+      destinations: () => this.#scheduler.snapshot(),
+      refuses: () => this.#spool.refusesNew(),
+      missing: () => this.#missing,
+      configuration: () => null,
+    });
   }
 
   async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {
@@ -347,6 +374,7 @@ class RunningDaemon implements Daemon {
     });
     if (missing === null) return;
     this.#missing = missing;
+    this.alarms.changed();
     this.#health.changed();
   }
 

@@ -136,7 +136,7 @@ function statusText({ status, headers }: Response): string {
 
 /** The library's words have the whole address in them; what is said here is what they mean. */
 function failureText(error: unknown): string {
-  const said = error instanceof Error ? `${error.name} ${error.message}` : String(error);
+  const said = saidBy(error);
   const port = "check the host and the port in alarms.webhook.url";
   if (/refused|os error (111|10061|61)\b/i.test(said)) {
     return `nothing listens there: ${port}, and that it runs`;
@@ -158,7 +158,16 @@ function failureText(error: unknown): string {
   if (/unreachable|os error (101|113|10051|10065)\b/i.test(said)) {
     return `the network does not reach it: ${port}, and the firewall`;
   }
+  if (/blocked/i.test(said)) return `HTTP may not use that port: ${port}`;
   if (/AbortError/.test(said)) return "the attempt was broken off";
   if (/NotCapable/.test(said)) return "the program has not the permission to connect there";
   return "the connection broke off before an answer: look at its log";
+}
+
+/** An error's words and those of its cause, without the address: its host may be called anything. */
+function saidBy(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, cause } = error;
+  const inner = cause instanceof Error ? cause.message : "";
+  return `${name} ${message} ${inner}`.replaceAll(/https?:\/\/[^\s)]*/g, "");
 }

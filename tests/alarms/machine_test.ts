@@ -102,7 +102,7 @@ Deno.test("a gap shorter than a minute is no end", () => {
 Deno.test("what comes and goes every two minutes for a day is one alarm after its first end, and told with how often it did", () => {
   const run = new Run(DAY);
   for (let n = 0; n < 360; n++) run.for(2 * MINUTE, [condition()]).for(2 * MINUTE, []);
-  assert.deepEqual(run.told, ["begin 0", "end 3", "begin 4", "repeat 1444"]);
+  assert.deepEqual(run.told, ["begin 0", "end 3", "begin 4", "repeat 1446"]);
   run.for(5 * HOUR, []);
   assert.equal(run.events.at(-1)!.event, "end");
   assert.match(run.events.at(-1)!.text, /It had come and gone \d+ times/);
