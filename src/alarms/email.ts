@@ -48,6 +48,7 @@ export class Email implements Channel {
       const taken = to.filter((address) => !rejected.includes(address)).join(", ");
       return `${where} took the mail for ${taken} (${oneLine(response)})${not}`;
     } catch (error) {
+      if (error instanceof ChannelError) throw error;
       throw new ChannelError(`${where}: ${troubleText(troubleOf(error), this.#config)}`);
     }
   }
@@ -99,7 +100,7 @@ export function troubleText(
     return "its certificate is for another name: write the host as the certificate has it";
   }
   if (/self.?signed|unable to (get|verify)|UnknownIssuer|CERT|certificate/i.test(all)) {
-    return "its certificate is of an issuer this computer does not trust: give it one of a trusted issuer";
+    return "its certificate is of an issuer this computer does not trust: name that issuer's file in alarms.email.ca_file";
   }
   if (/ECONNREFUSED|refused/i.test(all)) {
     return "nothing listens there: check alarms.email.host and port, and that the mail server runs";

@@ -115,14 +115,14 @@ export class Outbox {
   /**
    * Tries once more what waits, and is silent from then on.
    *
-   * @param within ms that this may take
+   * @param within ms that this may take; 0 = nothing is tried any more
    */
   async stop(within: number): Promise<void> {
     this.#rest();
     const stopLate = this.#options.clock.after(within, () => this.#stopping.abort());
     try {
       await this.#sending;
-      if (this.#failures === 0 && this.#notices.length > 0) await this.#sendAll();
+      if (within > 0 && this.#failures === 0 && this.#notices.length > 0) await this.#sendAll();
     } finally {
       stopLate();
       this.#stopping.abort();

@@ -8,6 +8,7 @@
  */
 
 import type { EmailConfig } from "../config/alarms.ts";
+import { readIssuer } from "./issuer.ts";
 
 /** Waits for a mail server, in ms. */
 const CONNECT_MS = 15_000;
@@ -45,7 +46,8 @@ export type SendMail = (
 /** Sends by the mail library. Throws what it throws: `troubleOf` reads it. */
 export const sendBySmtp: SendMail = async (config, { subject, text }, signal) => {
   const { createTransport } = await import("nodemailer");
-  const { host, port, security, login, from, to } = config;
+  const { host, port, security, login, caFile, from, to } = config;
+  const issuer = caFile === null ? {} : { ca: [await readIssuer(caFile)] };
   const transport = createTransport({
     host,
     port,
@@ -54,7 +56,7 @@ export const sendBySmtp: SendMail = async (config, { subject, text }, signal) =>
     secure: security === "tls",
     requireTLS: security === "starttls",
     ignoreTLS: security === "none",
-    tls: { rejectUnauthorized: true, minVersion: "TLSv1.2" },
+    tls: { rejectUnauthorized: true, minVersion: "TLSv1.2", ...issuer },
     // A server that takes no login where one is configured is told apart from one that needs none.
     ...(login === null
       ? {}

@@ -6,6 +6,7 @@
  */
 
 import type { WebhookConfig } from "../config/alarms.ts";
+import { readIssuer } from "./issuer.ts";
 import { type Channel, ChannelError, type Notice, type Sender } from "./channel.ts";
 
 /** The body of a request. Times are ISO 8601, UTC. */
@@ -75,7 +76,8 @@ export class Webhook implements Channel {
 
   async send(notices: readonly Notice[], left: number, signal: AbortSignal): Promise<string> {
     const body = JSON.stringify(messageOf(notices[0]!, left, this.#sender));
-    const { timeoutMs } = this.#config;
+    const { timeoutMs, caFile } = this.#config;
+    const client = caFile === null ? undefined : await clientFor(caFile);
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeoutMs);
     const begun = performance.now();
@@ -87,6 +89,7 @@ export class Webhook implements Channel {
         body,
         redirect: "manual",
         signal: AbortSignal.any([signal, late.signal]),
+        ...(client === undefined ? {} : { client }),
       });
       // What it says is nobody's business; a body left unread would keep the connection.
       await response.body?.cancel();
@@ -102,12 +105,23 @@ export class Webhook implements Channel {
       throw new ChannelError(`${this.#origin}: ${failureText(error)}`);
     } finally {
       clearTimeout(timer);
+      client?.close();
     }
     if (response.ok) {
       const ms = Math.round(performance.now() - begun);
       return `${this.#origin} answered ${response.status} within ${ms} ms`;
     }
     throw new ChannelError(`${this.#origin} answered ${statusText(response)}`);
+  }
+}
+
+/** Trusts an issuer of this site besides the usual ones. */
+async function clientFor(caFile: string): Promise<Deno.HttpClient> {
+  const issuer = await readIssuer(caFile);
+  try {
+    return Deno.createHttpClient({ caCerts: [issuer] });
+  } catch {
+    throw new ChannelError(`${caFile} (alarms.webhook.ca_file) has a certificate that is damaged`);
   }
 }
 
@@ -141,16 +155,16 @@ function failureText(error: unknown): string {
   if (/refused|os error (111|10061|61)\b/i.test(said)) {
     return `nothing listens there: ${port}, and that it runs`;
   }
-  if (/dns|resolve|lookup|not known|No such host/i.test(said)) {
-    return "the host name cannot be resolved: check it in alarms.webhook.url, and the name server";
-  }
   if (/certificate|UnknownIssuer|NotValidForName|Expired|CaUsedAsEndEntity/i.test(said)) {
     const expired = /expired/i.test(said)
       ? " has expired"
       : /name/i.test(said)
       ? " is for another name"
       : " is of an issuer this computer does not trust";
-    return `its certificate${expired}: have it renewed, or use another address`;
+    return `its certificate${expired}: have it renewed, or name its issuer's file in alarms.webhook.ca_file`;
+  }
+  if (/dns error|failed to lookup|not known|No such host/i.test(said)) {
+    return "the host name cannot be resolved: check it in alarms.webhook.url, and the name server";
   }
   if (/tls|ssl|handshake|InvalidContentType|corrupt message/i.test(said)) {
     return "it speaks no TLS there: check https or http, and the port, in alarms.webhook.url";

@@ -4,8 +4,8 @@
  * Pure. What of it is secret is decided in redact.ts.
  */
 
-import type { ConfigFile } from "./schema.ts";
-import { WEEKDAYS } from "./schema.ts";
+import { resolve } from "node:path";
+import { type ConfigFile, WEEKDAYS } from "./schema.ts";
 
 /** A modality that is to be heard from. */
 export interface SilentConfig {
@@ -24,6 +24,8 @@ export interface WebhookConfig {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Absolute path of the issuer's certificate; null where the usual ones are trusted. */
+  readonly caFile: string | null;
 }
 
 export interface EmailConfig {
@@ -32,6 +34,8 @@ export interface EmailConfig {
   readonly security: "none" | "starttls" | "tls";
   /** Null where the server asks for none. */
   readonly login: { readonly user: string; readonly password: string } | null;
+  /** Absolute path of the issuer's certificate; null where the usual ones are trusted. */
+  readonly caFile: string | null;
   readonly from: string;
   readonly to: readonly string[];
 }
@@ -55,9 +59,14 @@ const MAIL_PORTS = { none: 25, starttls: 587, tls: 465 } as const;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** The settings of alarms out of a file that the schema has accepted. */
-export function alarmsFrom(file: ConfigFile): AlarmsConfig {
+/**
+ * The settings of alarms out of a file that the schema has accepted.
+ *
+ * @param folder absolute folder that relative paths start from
+ */
+export function alarmsFrom(file: ConfigFile, folder: string): AlarmsConfig {
   const raw = file.alarms;
+  const absolute = (path: string | undefined) => path === undefined ? null : resolve(folder, path);
   return {
     repeatMs: Math.round(raw.repeat_hours * HOUR_MS),
     destinationDownMs: Math.round(raw.destination_down_minutes * MINUTE_MS),
@@ -74,6 +83,7 @@ export function alarmsFrom(file: ConfigFile): AlarmsConfig {
       url: raw.webhook.url,
       headers: raw.webhook.headers,
       timeoutMs: Math.round(raw.webhook.timeout * 1000),
+      caFile: absolute(raw.webhook.ca_file),
     },
     email: raw.email === undefined ? null : {
       host: raw.email.host,
@@ -82,6 +92,7 @@ export function alarmsFrom(file: ConfigFile): AlarmsConfig {
       login: raw.email.user === undefined || raw.email.password === undefined
         ? null
         : { user: raw.email.user, password: raw.email.password },
+      caFile: absolute(raw.email.ca_file),
       from: raw.email.from,
       to: raw.email.to,
     },

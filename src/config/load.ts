@@ -220,6 +220,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     logPatientInfo: raw.log_patient_info,
     watchConfig: raw.watch_config,
     alarms: alarmsFrom(raw),
+    alarms: alarmsFrom(raw, folder),
   };
 }
 

@@ -67,9 +67,13 @@ function port() {
 
 /** Control characters are what a single backslash makes of `D:\new`: no folder has them. */
 function folder() {
+  return path("a folder");
+}
+
+function path(what: string) {
   return text(
     /^[^\p{Cc}]{1,1024}$/u,
-    'the path of a folder; backslashes are written twice ("D:\\\\dicom") or as /',
+    `the path of ${what}; backslashes are written twice ("D:\\\\dicom") or as /`,
   );
 }
 
@@ -236,6 +240,9 @@ const webhook = section({
     { error: "an object of header names and values" },
   ).default({}).describe("HTTP headers to send with it, such as Authorization; never shown."),
   timeout: seconds(10).describe("Seconds to wait for the answer."),
+  ca_file: path("a file").optional().describe(
+    "File (PEM) with the issuer of the server's certificate, where it is not a public one.",
+  ),
 }, "where alarms are sent by HTTP");
 
 function mailAddress() {
@@ -257,6 +264,9 @@ const email = section({
   ),
   password: text(/^[^\p{Cc}]{1,1024}$/u, "a password").optional().describe(
     "Its password; never shown.",
+  ),
+  ca_file: path("a file").optional().describe(
+    "File (PEM) with the issuer of the server's certificate, where it is not a public one.",
   ),
   from: mailAddress().describe("Sender of the mails."),
   to: list(mailAddress(), "e-mail addresses").min(1, {

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import type { Notice } from "../../src/alarms/channel.ts";
 import { ChannelError } from "../../src/alarms/channel.ts";
 import { Webhook } from "../../src/alarms/webhook.ts";
+import { certificateFor } from "../helpers/certificates.ts";
 import { freePort } from "../helpers/child.ts";
+import { OPENSSL, peerTest } from "../helpers/required_peers.ts";
+import { Scratch } from "../helpers/scratch.ts";
 import { WebhookServer } from "../helpers/webhook_server.ts";
 import { within } from "../helpers/until.ts";
 
@@ -21,11 +24,16 @@ const NOTICE: Notice = {
 
 function send(
   url: string,
-  more: { headers?: Record<string, string>; timeoutMs?: number; left?: number } = {},
+  more: {
+    headers?: Record<string, string>;
+    timeoutMs?: number;
+    left?: number;
+    caFile?: string;
+  } = {},
   signal = new AbortController().signal,
 ): Promise<string> {
-  const { headers = {}, timeoutMs = 5000, left = 0 } = more;
-  return new Webhook({ url, headers, timeoutMs }, SENDER).send([NOTICE], left, signal);
+  const { headers = {}, timeoutMs = 5000, left = 0, caFile = null } = more;
+  return new Webhook({ url, headers, timeoutMs, caFile }, SENDER).send([NOTICE], left, signal);
 }
 
 async function failure(...given: Parameters<typeof send>): Promise<string> {
@@ -147,3 +155,32 @@ Deno.test("what hinders a connection is told in words, without the address's sec
   closing.close();
   await serving;
 });
+
+peerTest(
+  "a certificate of an unknown issuer is refused, and taken where the configuration names the issuer",
+  [OPENSSL],
+  async () => {
+    await using scratch = await Scratch.make();
+    const files = await certificateFor(scratch.path, "DNS:localhost");
+    let posted = 0;
+    const server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      onListen: () => {},
+      cert: Deno.readTextFileSync(files.certificate),
+      key: Deno.readTextFileSync(files.key),
+    }, () => {
+      posted++;
+      return new Response();
+    });
+    const url = `https://localhost:${server.addr.port}/SESAME`;
+    const words = await failure(url);
+    assert.match(words, /issuer this computer does not trust: .*alarms\.webhook\.ca_file/);
+    assert.equal(posted, 0);
+    assert.match(await send(url, { caFile: files.issuer }), /answered 200/);
+    const other = `https://127.0.0.1:${server.addr.port}/`;
+    assert.match(await failure(other, { caFile: files.issuer }), /is for another name/);
+    assert.match(await failure(url, { caFile: files.key }), /no certificate in it/);
+    await server.shutdown();
+  },
+);

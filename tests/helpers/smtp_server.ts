@@ -47,6 +47,7 @@ export class SmtpServer implements AsyncDisposable {
   readonly #inner: Deno.TlsListener | undefined;
   readonly #open = new Set<Connection>();
   readonly #running: Promise<void>[] = [];
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(options: SmtpServerOptions = {}) {
     const { certificate, tls = false, port = 0 } = options;
@@ -84,6 +85,7 @@ export class SmtpServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#gone.resolve();
     this.#listener.close();
     this.#inner?.close();
     for (const one of this.#open) close(one);
@@ -121,7 +123,10 @@ export class SmtpServer implements AsyncDisposable {
     /** False where the connection is to end. */
     const reply = async (command: string, usual: string): Promise<boolean> => {
       const told = this.answer?.(command) ?? usual;
-      if (told === "hang") return await new Promise<boolean>(() => {});
+      if (told === "hang") {
+        await this.#gone.promise;
+        return false;
+      }
       if (told === "close") return false;
       await say(told);
       return !/^421/.test(told);
