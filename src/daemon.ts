@@ -236,8 +236,9 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ watchConfig }) => {
+      changed: ({ watchConfig, alarms }) => {
         this.#health.changed();
+        void this.alarms.reconfigure(alarms);
         this.#watch?.set(watchConfig);
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
@@ -356,7 +357,7 @@ class RunningDaemon implements Daemon {
       destinations: () => this.#scheduler.snapshot(),
       refuses: () => this.#spool.refusesNew(),
       missing: () => this.#missing,
-      configuration: () => null,
+      configuration: () => this.#reloader.trouble,
     });
   }
 

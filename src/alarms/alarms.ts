@@ -6,6 +6,7 @@
  * what the forwarder does, and no failure of it reaches the forwarder. What is told is in the log whatever the channels do.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { AlarmsConfig } from "../config/alarms.ts";
 import type { AlarmView, ConnectionResult } from "../control/views.ts";
@@ -130,6 +131,7 @@ export class Alarms {
 
   /** Another configuration is in force: what goes on goes on, what waits is sent by the new channels. */
   async reconfigure(config: AlarmsConfig): Promise<void> {
+    if (isDeepStrictEqual(config, this.#config)) return this.changed();
     this.#config = config;
     this.lastSeen.watch(config.silent.map((one) => one.aeTitle));
     const old = this.#outboxes;

@@ -267,10 +267,8 @@ function spoolConditions(snapshot: AlarmSnapshot): Condition[] {
       "configuration",
       "warning",
       "the configuration file is not in force",
-      `The configuration file is not what is in force (${
-        reasonText(configuration, true)
-      }): say dicomforwarder check to ` +
-        `see what is wrong with it, and mend it.`,
+      `The configuration file is not what is in force (${reasonText(configuration, true)}): say ` +
+        `dicomforwarder check and mend what it names, or restart the forwarder where that is what it takes.`,
     ));
   }
   return found;

@@ -219,7 +219,6 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     ledgerRetentionDays: raw.ledger_retention_days,
     logPatientInfo: raw.log_patient_info,
     watchConfig: raw.watch_config,
-    alarms: alarmsFrom(raw),
     alarms: alarmsFrom(raw, folder),
   };
 }

@@ -68,7 +68,7 @@ export function alarmsOf(parts: AlarmParts): Alarms {
           refuses: parts.refuses() ?? null,
         },
         configuration: parts.configuration(),
-        destinations: parts.destinations().map((one) => destinationView(one, failed, clock.now())),
+        destinations: parts.destinations().map((one) => destinationView(one, failed)),
         certificates: [],
         failures,
       };
@@ -87,21 +87,21 @@ export function heardBy(ledger: EventTaker, alarms: () => Alarms | undefined): E
 }
 
 function destinationView(
-  { name, description, health, waiting, lastAnswer }: DestinationSnapshot,
+  { name, description, health, paused, since, waiting, lastAnswerAt }: DestinationSnapshot,
   failed: ReadonlyMap<string, number>,
-  now: number,
 ): AlarmSnapshot["destinations"][number] {
-  const isProven = health.state !== "up" || (lastAnswer !== "" && health.interruptions === 0);
+  // What got no answer proves nothing yet.
+  const isProven = health.state !== "up" || health.interruptions === 0;
   return {
     name,
     description,
-    state: health.state,
-    since: health.state === "up" ? null : health.since,
+    state: paused === null ? health.state : "paused",
+    since,
     reason: health.state === "up" ? "" : health.reason,
     queued: waiting,
     failed: failed.get(name) ?? 0,
     oldest: null,
-    lastAnswerAt: isProven ? now : null,
+    lastAnswerAt: isProven ? lastAnswerAt : null,
   };
 }
 

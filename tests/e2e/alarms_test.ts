@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import { generateStudy } from "../../src/cli/demo_study.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { startDaemon } from "../../src/daemon.ts";
 import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { fastClock } from "../helpers/fast_clock.ts";
-import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
+import { Forwarder, nodeAt, TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { sendAll } from "../helpers/sender.ts";
 import { Sink } from "../helpers/sink.ts";
@@ -150,5 +152,36 @@ Deno.test("servers for alarms that hang hinder neither reception nor a stop", as
     await forwarder.delivered("pacs", 6);
   } finally {
     await forwarder.stop();
+  }
+});
+
+Deno.test("a reload sends alarms elsewhere, and a configuration file that is refused is an alarm until it is mended", async () => {
+  await using scratch = await Scratch.make();
+  await using before = new WebhookServer();
+  await using after = new WebhookServer();
+  const settings = (url: string) => ({
+    destinations: [nodeAt("pacs", freePort())],
+    alarms: { destination_down_minutes: 0, webhook: { url } },
+  });
+  const file = scratch.at("config.json");
+  const write = (content: unknown) => Deno.writeTextFileSync(file, JSON.stringify(content));
+  const first = { ...TEST_SETTINGS, ...settings(before.url()) };
+  write(first);
+  const daemon = await startDaemon(await loadConfig(file), { clock: fastClock(TIMES) });
+  try {
+    await sendAll(daemon.port, study(6));
+    await before.received(1);
+    write({ ...first, pacs_prot: 1 });
+    assert.ok(!(await daemon.reloadFile("test")).ok);
+    await before.received(2);
+    assert.equal(before.posted[1]!.body.key, "configuration");
+    assert.match(before.posted[1]!.body.text, /refused.*pacs_prot.*dicomforwarder check/);
+    write({ ...first, alarms: { ...first.alarms, webhook: { url: after.url() } } });
+    assert.ok((await daemon.reloadFile("test")).ok);
+    await after.received(1);
+    assert.deepEqual(after.told, ["end configuration"]);
+    assert.equal(before.posted.length, 2);
+  } finally {
+    await daemon.stop();
   }
 });

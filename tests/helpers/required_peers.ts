@@ -37,17 +37,7 @@ export const COMPILER: RequiredPeer = { package: "gcc", files: ["/usr/bin/gcc"] 
 /** The terminal that the wizard is driven in. */
 export const TMUX: RequiredPeer = { package: "tmux", files: ["/usr/bin/tmux"] };
 
-/** Makes the certificates of servers. */
-export const OPENSSL: RequiredPeer = { package: "openssl", files: ["/usr/bin/openssl"] };
-
-export const ALL_PEERS: readonly RequiredPeer[] = [
-  DCMTK,
-  ORTHANC,
-  PYDICOM,
-  COMPILER,
-  TMUX,
-  OPENSSL,
-];
+export const ALL_PEERS: readonly RequiredPeer[] = [DCMTK, ORTHANC, PYDICOM, COMPILER, TMUX];
 
 /** Packages of which a file is missing. */
 export function missingPackages(peers: readonly RequiredPeer[]): string[] {
