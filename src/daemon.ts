@@ -10,6 +10,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
 import type { ReloadResult } from "./control/views.ts";
+import { FiguresOfFolders } from "./daemon/alarm_figures.ts";
 import { alarmsOf, heardBy } from "./daemon/alarms.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
@@ -161,6 +162,7 @@ class RunningDaemon implements Daemon {
         await this.#begin(listener);
         return this;
       } catch (error) {
+        await this.alarms?.stop();
         await this.#ledger.close();
         await this.#spool.close();
         throw error;
@@ -348,16 +350,24 @@ class RunningDaemon implements Daemon {
   }
 
   #alarmsOf(): Alarms {
-    return alarmsOf({
-      config: () => this.#inForce.config,
-      version: this.#options.version ?? "",
+    const { config } = this.#inForce;
+    const figures = new FiguresOfFolders({
+      spoolDir: config.spoolDir,
       clock: this.#clock,
       files: this.#files,
-      random: this.#options.random ?? Math.random,
+      reserve: () => this.#inForce.config.minimumFreeSpace,
       destinations: () => this.#scheduler.snapshot(),
       refuses: () => this.#spool.refusesNew(),
       missing: () => this.#missing,
       configuration: () => this.#reloader.trouble,
+    });
+    return alarmsOf({
+      config,
+      version: this.#options.version ?? "",
+      clock: this.#clock,
+      files: this.#files,
+      random: this.#options.random ?? Math.random,
+      figures: () => figures.now(),
     });
   }
 

@@ -1,8 +1,8 @@
 /*
  * Alarms in the running forwarder: where they look, where their state is kept, and what they hear of each instance.
  *
- * Owns what is asked of the spool for alarms alone. Folders of what failed are looked through now and then, never for each
- * look: they may hold a lot.
+ * Owns what is asked of the spool for alarms alone: their state, and why instances failed, of which a few are read, now and
+ * then.
  */
 
 import { join } from "node:path";
@@ -11,67 +11,47 @@ import type { AlarmSnapshot, Failure } from "../alarms/snapshot.ts";
 import type { WriteEvent } from "../alarms/event_log.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
-import type { DestinationSnapshot } from "../delivery/delivery_setting.ts";
 import type { EventTaker } from "../ledger/event.ts";
 import { runTool } from "../service/tool.ts";
 import { writeEvent } from "../service/event_log.ts";
 import { listFailed } from "../spool/failed.ts";
 import { type FileSystem, readFully, replaceTextFile } from "../spool/file_system.ts";
-import { FreeSpace } from "../spool/free_space.ts";
 import { spoolPaths } from "../spool/paths.ts";
 
-/** How often the folders of what failed are looked through, in ms. */
-const FOLDERS_MS = 15_000;
+/** How often reasons are read, at most, in ms. */
+const READ_MS = 15_000;
 /** Reasons that are read for each destination, at most. */
 const MOST_REASONS = 20;
 /** The longest state that is read, in bytes. */
 const LONGEST_STATE = 8 * 1024 * 1024;
 
+/** How the forwarder is, as the status pages have it. */
+export type AlarmFigures = Omit<AlarmSnapshot, "seen" | "certificates" | "failures">;
+
 export interface AlarmParts {
-  readonly config: () => Config;
+  readonly config: Config;
   readonly version: string;
   readonly clock: Clock;
   readonly files: FileSystem;
+  /** 0 to 1 */
   readonly random: () => number;
-  readonly destinations: () => readonly DestinationSnapshot[];
-  /** Why the spool takes nothing now; undefined where it does. */
-  readonly refuses: () => string | undefined;
-  /** What the balance found missing; null until it is struck. */
-  readonly missing: () => number | null;
-  /** Why the configuration file was refused; null where it was not. */
-  readonly configuration: () => string | null;
+  readonly figures: () => AlarmFigures;
 }
 
 /** The alarms of a forwarder; not started yet. */
-export function alarmsOf(parts: AlarmParts): Alarms {
-  const { config, clock, files, random, version } = parts;
-  const folders = new SpoolFolders(files, config().spoolDir, clock);
-  const space = new FreeSpace(files, config().spoolDir, () => clock.now());
+export function alarmsOf({ config, version, clock, files, random, figures }: AlarmParts): Alarms {
+  const reasons = new FailureReasons(files, config.spoolDir, clock);
   const write: WriteEvent = (level, id, text) => writeEvent(runTool, level, id, text);
   return new Alarms({
-    config: config().alarms,
+    config: config.alarms,
     version,
     clock,
     random,
-    store: storeIn(files, config().spoolDir),
+    store: storeIn(files, config.spoolDir),
     ...(Deno.build.os === "windows" ? { writeEvent: write } : {}),
     snapshot: () => {
-      const { failed, corrupt, failures } = folders.look();
-      return {
-        now: clock.now(),
-        failed: [...failed.values()].reduce((sum, count) => sum + count, 0),
-        corrupt,
-        missing: parts.missing(),
-        disk: {
-          free: space.bytes() ?? null,
-          reserve: config().minimumFreeSpace,
-          refuses: parts.refuses() ?? null,
-        },
-        configuration: parts.configuration(),
-        destinations: parts.destinations().map((one) => destinationView(one, failed)),
-        certificates: [],
-        failures,
-      };
+      const now = figures();
+      return { ...now, certificates: [], failures: reasons.look(now.destinations) };
     },
   });
 }
@@ -83,25 +63,6 @@ export function heardBy(ledger: EventTaker, alarms: () => Alarms | undefined): E
       ledger.append(event, afterwards);
       if (event.event === "accepted") alarms()?.lastSeen.heard(event.from);
     },
-  };
-}
-
-function destinationView(
-  { name, description, health, paused, since, waiting, lastAnswerAt }: DestinationSnapshot,
-  failed: ReadonlyMap<string, number>,
-): AlarmSnapshot["destinations"][number] {
-  // What got no answer proves nothing yet.
-  const isProven = health.state !== "up" || health.interruptions === 0;
-  return {
-    name,
-    description,
-    state: paused === null ? health.state : "paused",
-    since,
-    reason: health.state === "up" ? "" : health.reason,
-    queued: waiting,
-    failed: failed.get(name) ?? 0,
-    oldest: null,
-    lastAnswerAt: isProven ? lastAnswerAt : null,
   };
 }
 
@@ -126,44 +87,39 @@ export function storeIn(files: FileSystem, spoolDir: string): AlarmStore {
   };
 }
 
-interface Folders {
-  /** By destination. */
-  readonly failed: ReadonlyMap<string, number>;
-  readonly corrupt: number;
-  readonly failures: readonly Failure[];
-}
-
-/** What lies in `failed/` and `corrupt/`. */
-class SpoolFolders {
+/** Why instances lie in `failed/`: of a few of each destination, read again when their number is another. */
+class FailureReasons {
   readonly #files: FileSystem;
-  readonly #paths: ReturnType<typeof spoolPaths>;
+  readonly #failed: string;
   readonly #clock: Clock;
-  #lookedAt = -Infinity;
-  #found: Folders = { failed: new Map(), corrupt: 0, failures: [] };
+  #readAt = -Infinity;
+  #readFor = "";
+  #found: Failure[] = [];
 
   constructor(files: FileSystem, spoolDir: string, clock: Clock) {
     this.#files = files;
-    this.#paths = spoolPaths(spoolDir);
+    this.#failed = spoolPaths(spoolDir).failed;
     this.#clock = clock;
   }
 
-  look(): Folders {
+  look(destinations: AlarmFigures["destinations"]): readonly Failure[] {
+    const wanted = destinations.filter((one) => one.failed > 0);
+    const wantedFor = wanted.map(({ name, failed }) => `${name} ${failed}`).join();
     const now = this.#clock.now();
     // By the distance: the clock may have been set back.
-    if (Math.abs(now - this.#lookedAt) < FOLDERS_MS) return this.#found;
-    this.#lookedAt = now;
-    const failed = new Map<string, number>();
-    const failures: Failure[] = [];
-    for (const one of listFailed(this.#files, this.#paths.failed)) {
-      const count = (failed.get(one.destination) ?? 0) + 1;
-      failed.set(one.destination, count);
-      if (count > MOST_REASONS) continue;
-      const { destination } = one;
+    if (wantedFor === this.#readFor || Math.abs(now - this.#readAt) < READ_MS) return this.#found;
+    this.#readFor = wantedFor;
+    this.#readAt = now;
+    return this.#found = wanted.flatMap(({ name }) => this.#of(name));
+  }
+
+  #of(destination: string): Failure[] {
+    const found: Failure[] = [];
+    for (const one of listFailed(this.#files, this.#failed, destination)) {
       const reason = one.reason()?.reason;
-      if (reason !== undefined) failures.push({ destination, reason, count: 1 });
+      if (reason !== undefined) found.push({ destination, reason, count: 1 });
+      if (found.length >= MOST_REASONS) break;
     }
-    let corrupt = 0;
-    for (const name of this.#files.list(this.#paths.corrupt)) if (name.endsWith(".dcm")) corrupt++;
-    return this.#found = { failed, corrupt, failures };
+    return found;
   }
 }

@@ -185,3 +185,26 @@ Deno.test("a reload sends alarms elsewhere, and a configuration file that is ref
     await daemon.stop();
   }
 });
+
+Deno.test("a modality that sends nothing in its hours is told, and that it sends again", async () => {
+  await using scratch = await Scratch.make();
+  await using server = new WebhookServer();
+  await using sink = new Sink();
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", sink.port)],
+    alarms: {
+      webhook: { url: server.url() },
+      silent: [{ ae_title: "CT1", hours: 0.05, from: "00:00", to: "24:00" }],
+    },
+  }, { clock: fastClock(TIMES) });
+  await sendAll(forwarder.port, study(7), { calling: "MODALITY" });
+  await server.received(1);
+  assert.deepEqual(server.told, ["begin silent CT1"]);
+  assert.match(
+    server.posted[0]!.body.text,
+    /^Nothing has come from CT1 since it has been waited for/,
+  );
+  await sendAll(forwarder.port, study(8), { calling: "CT1" });
+  await server.received(2);
+  assert.deepEqual(server.told, ["begin silent CT1", "end silent CT1"]);
+});
