@@ -238,9 +238,9 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ watchConfig, alarms }) => {
+      changed: ({ watchConfig, alarms, localAeTitle }) => {
         this.#health.changed();
-        void this.alarms.reconfigure(alarms);
+        void this.alarms.reconfigure(alarms, localAeTitle);
         this.#watch?.set(watchConfig);
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),

@@ -43,6 +43,8 @@ export interface AlarmStore {
 
 export interface AlarmsOptions {
   readonly config: AlarmsConfig;
+  /** Ours: the name of the site where the configuration has none. */
+  readonly aeTitle: string;
   /** Of the program. */
   readonly version: string;
   readonly clock: Clock;
@@ -60,10 +62,11 @@ export interface AlarmsOptions {
 /** The channels that a configuration names. */
 export function channelsOf(
   config: AlarmsConfig,
+  aeTitle: string,
   version: string,
   writeEvent?: WriteEvent,
 ): Channel[] {
-  const sender = { site: config.name, version };
+  const sender = { site: config.name ?? aeTitle, version };
   return [
     ...(writeEvent === undefined ? [] : [new EventLog(writeEvent)]),
     ...(config.webhook === null ? [] : [new Webhook(config.webhook, sender)]),
@@ -75,6 +78,7 @@ export class Alarms {
   readonly lastSeen: LastSeen;
   readonly #options: AlarmsOptions;
   #config: AlarmsConfig;
+  #aeTitle: string;
   #machine: MachineState = EMPTY;
   #outboxes: Outbox[] = [];
   /** What waits for channels that are not configured now. */
@@ -93,6 +97,7 @@ export class Alarms {
   constructor(options: AlarmsOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#aeTitle = options.aeTitle;
     this.lastSeen = new LastSeen(() => options.clock.now());
   }
 
@@ -126,13 +131,16 @@ export class Alarms {
 
   /** Sends a test through every channel: what each answered. */
   test(signal?: AbortSignal): Promise<ConnectionResult> {
-    return testOutboxes(this.#outboxes, this.#config.name, this.#options.clock, signal);
+    const site = this.#config.name ?? this.#aeTitle;
+    return testOutboxes(this.#outboxes, site, this.#options.clock, signal);
   }
 
   /** Another configuration is in force: what goes on goes on, what waits is sent by the new channels. */
-  async reconfigure(config: AlarmsConfig): Promise<void> {
-    if (isDeepStrictEqual(config, this.#config)) return this.changed();
+  async reconfigure(config: AlarmsConfig, aeTitle: string): Promise<void> {
+    const isSame = aeTitle === this.#aeTitle && isDeepStrictEqual(config, this.#config);
+    if (isSame) return this.changed();
     this.#config = config;
+    this.#aeTitle = aeTitle;
     this.lastSeen.watch(config.silent.map((one) => one.aeTitle));
     const old = this.#outboxes;
     for (const one of old) this.#unclaimed[one.name] = one.waiting;
@@ -156,7 +164,7 @@ export class Alarms {
   #open(): void {
     const { clock, random, version, writeEvent } = this.#options;
     const make = this.#options.channels ??
-      ((config) => channelsOf(config, version, writeEvent));
+      ((config) => channelsOf(config, this.#aeTitle, version, writeEvent));
     this.#outboxes = make(this.#config).map((channel) => {
       const waiting = this.#unclaimed[channel.name];
       delete this.#unclaimed[channel.name];
@@ -244,14 +252,17 @@ export class Alarms {
 /** Sends a test through channels without anything else running: what each answered. */
 export function testChannels(
   config: AlarmsConfig,
+  aeTitle: string,
   version: string,
   clock: Clock,
   signal: AbortSignal,
   writeEvent?: WriteEvent,
 ): Promise<ConnectionResult> {
   const options = { clock, random: () => 0, changed: () => {} };
-  const outboxes = channelsOf(config, version, writeEvent).map((one) => new Outbox(one, options));
-  return testOutboxes(outboxes, config.name, clock, signal);
+  const outboxes = channelsOf(config, aeTitle, version, writeEvent).map((one) =>
+    new Outbox(one, options)
+  );
+  return testOutboxes(outboxes, config.name ?? aeTitle, clock, signal);
 }
 
 async function testOutboxes(

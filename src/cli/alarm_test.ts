@@ -22,8 +22,8 @@ export async function alarmTestCommand(
     ? (level: "ERROR" | "WARNING" | "INFORMATION", id: number, text: string) =>
       writeEvent(runTool, level, id, text)
     : undefined;
-  const { alarms } = config;
-  const result = await testChannels(alarms, VERSION, systemClock, signal, toEventLog);
+  const { alarms, localAeTitle } = config;
+  const result = await testChannels(alarms, localAeTitle, VERSION, systemClock, signal, toEventLog);
   if (json) printJson(result);
   else for (const line of result.lines) printLine(escapeText(line, 1024));
   return result.ok ? ExitCode.Ok : ExitCode.Failed;

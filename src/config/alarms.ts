@@ -50,8 +50,8 @@ export interface AlarmsConfig {
   readonly silent: readonly SilentConfig[];
   readonly webhook: WebhookConfig | null;
   readonly email: EmailConfig | null;
-  /** Of the site, in texts. */
-  readonly name: string;
+  /** Of the site, in texts; null = our AE title. */
+  readonly name: string | null;
   readonly patientData: boolean;
 }
 
@@ -96,7 +96,7 @@ export function alarmsFrom(file: ConfigFile, folder: string): AlarmsConfig {
       from: raw.email.from,
       to: raw.email.to,
     },
-    name: raw.name ?? file.local_ae_title.trim(),
+    name: raw.name ?? null,
     patientData: raw.patient_data,
   };
 }

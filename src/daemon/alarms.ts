@@ -44,6 +44,7 @@ export function alarmsOf({ config, version, clock, files, random, figures }: Ala
   const write: WriteEvent = (level, id, text) => writeEvent(runTool, level, id, text);
   return new Alarms({
     config: config.alarms,
+    aeTitle: config.localAeTitle,
     version,
     clock,
     random,

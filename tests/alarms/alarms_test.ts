@@ -76,6 +76,7 @@ class House {
   start(config = settings(), channels?: (config: AlarmsConfig) => Channel[]): Alarms {
     const alarms = new Alarms({
       config,
+      aeTitle: "FORWARDER",
       version: "1.2.3",
       clock: this.clock,
       random: () => 0.5,
@@ -221,6 +222,7 @@ Deno.test("another configuration takes over what goes on, and what was waiting f
   house.corrupt = 1;
   const alarms = new Alarms({
     config: settings({ webhook: { url: server.url() } }),
+    aeTitle: "FORWARDER",
     version: "1.2.3",
     clock: house.clock,
     random: () => 0.5,
@@ -231,13 +233,13 @@ Deno.test("another configuration takes over what goes on, and what was waiting f
   await house.clock.advance(5000);
   await server.received(1);
   await using other = new WebhookServer();
-  await alarms.reconfigure(settings({ webhook: { url: other.url() }, name: "Other" }));
+  await alarms.reconfigure(settings({ webhook: { url: other.url() }, name: "Other" }), "FORWARDER");
   await house.clock.advance(5000);
   await other.received(1);
   assert.equal(other.posted[0]!.body.site, "Other");
   assert.deepEqual(other.told, ["begin corrupt"]);
   assert.deepEqual(alarms.active().map((one) => one.key), ["corrupt"]);
-  await alarms.reconfigure(settings());
+  await alarms.reconfigure(settings(), "FORWARDER");
   house.corrupt = 0;
   await house.clock.advance(3 * MINUTE);
   assert.deepEqual(other.told, ["begin corrupt"], "a channel that is not configured gets nothing");
@@ -249,6 +251,7 @@ Deno.test("what could not be sent before a stop is sent after the next start", a
   const start = (port: number) => {
     const alarms = new Alarms({
       config: settings({ webhook: { url: `http://127.0.0.1:${port}/` } }),
+      aeTitle: "FORWARDER",
       version: "1.2.3",
       clock: house.clock,
       random: () => 0.5,
@@ -288,6 +291,7 @@ Deno.test("a test goes to every channel, and says of each what it answered, also
   };
   const alarms = new Alarms({
     config: settings({ webhook: { url: server.url("/SESAME") }, email }),
+    aeTitle: "FORWARDER",
     version: "1.2.3",
     clock: house.clock,
     random: () => 0.5,

@@ -117,7 +117,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       silent: [],
       webhook: null,
       email: null,
-      name: "DICOMFORWARDER",
+      name: null,
       patientData: false,
     },
   });
