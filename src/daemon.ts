@@ -7,10 +7,14 @@
  */
 
 import { type Clock, systemClock } from "./clock.ts";
+import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
+import { redact } from "./config/redact.ts";
 import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
+import { alarmFigures, alarmsOf, heardBy } from "./daemon/alarms.ts";
 import { strikeBalance } from "./daemon/balance.ts";
+import { controlOf } from "./daemon/control.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
 import { destinationOf } from "./daemon/destinations.ts";
 import { Figures } from "./daemon/figures.ts";
@@ -30,6 +34,7 @@ import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
 import type { EventTaker } from "./ledger/event.ts";
+import { testDestination } from "./doctor/test_destination.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
@@ -58,10 +63,12 @@ export interface DaemonOptions {
   /** 0 to 1 */
   readonly random?: () => number;
   readonly backOff?: BackOff;
+  /** Of the program, as alarms tell it. */
+  readonly version?: string;
   /** Told of each entry that enters the queue. */
   readonly onQueued?: (entry: Entry) => void;
-  /** What the status page shows and does; without it none is served. */
-  readonly control?: Control;
+  /** Whether the status page is served, where the configuration wants it: another forwarder's in tests. */
+  readonly page?: boolean | Control;
 }
 
 /** A running forwarder. */
@@ -78,6 +85,8 @@ export interface Daemon {
   readonly figures: Figures;
   /** What waits, what failed, what is held, and what a person does about it. */
   readonly queue: QueueControl;
+  /** What tells people that something is wrong. */
+  readonly alarms: Alarms;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -135,6 +144,7 @@ class RunningDaemon implements Daemon {
   #scheduler!: Scheduler;
   #receiver!: Receiver;
   queue!: QueueControl;
+  alarms!: Alarms;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
@@ -180,6 +190,7 @@ class RunningDaemon implements Daemon {
         await this.#begin(listener);
         return this;
       } catch (error) {
+        await this.alarms?.stop();
         await this.#ledger.close();
         await this.#spool.close();
         throw error;
@@ -236,12 +247,16 @@ class RunningDaemon implements Daemon {
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
-        changed: () => this.#health.changed(),
+        changed: () => {
+          this.#health.changed();
+          this.alarms?.changed();
+        },
         forwardImmediately: config.forwardImmediately,
         studyQuietMs: config.studyQuietMs,
       },
     );
-    const service = new StoreService(this.#spool, this.#ledger, config, (entry) => {
+    const heard = heardBy(this.#ledger, () => this.alarms);
+    const service = new StoreService(this.#spool, heard, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
     }, this.#watching.activity);
@@ -255,8 +270,9 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ web }) => {
+      changed: ({ web, alarms, localAeTitle }) => {
         this.#health.changed();
+        void this.alarms.reconfigure(alarms, localAeTitle);
         this.#page?.serve(web);
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
@@ -279,12 +295,15 @@ class RunningDaemon implements Daemon {
     const queued = entries.filter((entry) => entry.queued);
     const apart = this.#spool.apart.all();
     this.#watching.found(queued, apart, this.#stopping.signal);
+    this.alarms = this.#alarmsOf();
+    this.alarms.start();
     this.#receiver.serve(listener);
     this.#scheduler.add(queued);
     this.#keepHouse();
     this.#watch?.start();
-    const { control } = this.#options;
-    if (control !== undefined) {
+    const { page = false } = this.#options;
+    if (page !== false) {
+      const control = page === true ? this.#control() : page;
       this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
       this.#page.serve(config.web);
     }
@@ -374,13 +393,36 @@ class RunningDaemon implements Daemon {
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();
-    await this.#housekeeping.over();
+    await Promise.all([this.#housekeeping.over(), this.alarms.stop()]);
     // Delivered files leave the spool when the ledger has them.
     await this.#ledger.close();
     this.#health.write();
     await this.#spool.close();
     this.#lock.release();
     log.info("Forwarder stopped");
+  }
+
+  #alarmsOf(): Alarms {
+    const { config } = this.#inForce;
+    return alarmsOf({
+      config,
+      version: this.#options.version ?? "",
+      clock: this.#clock,
+      files: this.#files,
+      random: this.#options.random ?? Math.random,
+      figures: () => alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+    });
+  }
+
+  #control(): Control {
+    return controlOf({
+      daemon: this,
+      figures: this.figures,
+      queue: this.queue,
+      alarms: this.alarms,
+      test: testDestination,
+      shown: redact,
+    });
   }
 
   async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {
@@ -397,6 +439,7 @@ class RunningDaemon implements Daemon {
     });
     if (missing === null) return;
     this.#missing = missing;
+    this.alarms.changed();
     this.#health.changed();
   }
 
@@ -412,7 +455,7 @@ class RunningDaemon implements Daemon {
       associations: () => this.#receiver.open,
       index: () => this.#spool.index,
       missing: () => this.#missing,
-      alarms: () => [],
+      alarms: () => this.alarms?.active() ?? [],
       configuration: () => this.configurationTrouble,
     });
   }

@@ -11,6 +11,7 @@ import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
 import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
+import { alarmTestCommand } from "./alarm_test.ts";
 import { checkCommand } from "./check.ts";
 import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
@@ -155,6 +156,15 @@ function build(finish: (code: number) => void): Command {
     .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
     .action(async (options: Common) => {
       finish(await statusCommand(await load(common(options)), options.json ?? false));
+    });
+
+  withConfig(verb("alarm-test", "send a test through every channel that alarms are sent by"))
+    .option("--json", "as JSON")
+    .action(async (options: Common) => {
+      const config = await load(common(options));
+      await untilStopped(async (signal) =>
+        finish(await alarmTestCommand(config, options.json ?? false, signal))
+      );
     });
 
   withConfig(verb("prove", "show what was received of a study, and what each destination answered"))
