@@ -16,6 +16,7 @@ import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
+import { addLooking } from "./look_verbs.ts";
 import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
@@ -132,6 +133,14 @@ function build(finish: (code: number) => void): Command {
         finish(await echoCommand(config, destination, options.json ?? false, signal))
       );
     });
+
+  addLooking({
+    verb,
+    withConfig,
+    load: (options) => load(common(options)),
+    finish,
+    untilStopped,
+  });
 
   withConfig(verb("send", "send DICOM files and folders to a node"))
     .argument("<files...>", "files and folders")

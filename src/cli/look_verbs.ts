@@ -1,0 +1,59 @@
+/*
+ * The words of the verbs that look and change nothing: `doctor` and `explain`. Their options and their help; what they do
+ * is in files of their own.
+ */
+
+import type { Command } from "commander";
+import type { Config } from "../config/load.ts";
+import { doctorCommand } from "./doctor.ts";
+import { explainCommand } from "./explain.ts";
+
+interface Common {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+export interface LookingAround {
+  /** Makes a verb of the program. */
+  verb(name: string, description: string): Command;
+  /** Gives a command its `--config`. */
+  withConfig(command: Command): Command;
+  /** The configuration that is meant. */
+  load(options: Common): Promise<Config>;
+  finish(code: number): void;
+  /** Runs work that Ctrl-C may end. */
+  untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
+}
+
+/** Adds the verbs. */
+export function addLooking(around: LookingAround): void {
+  const { verb, withConfig, load, finish, untilStopped } = around;
+
+  withConfig(verb("doctor", "find out what is wrong, here and at the destinations"))
+    .argument("[destination]", "look at this destination only")
+    .option("--send-test", "send each DICOM destination a small image marked as a test, too")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      "\nChanges nothing, and can be used while the forwarder runs. The exit code is 1 where there is a problem.",
+    )
+    .action(async (destination: string | undefined, options: Common & { sendTest?: boolean }) => {
+      const { json = false, sendTest = false } = options;
+      await untilStopped(async (signal) =>
+        finish(
+          await doctorCommand(() => load(options), { destination, json, sendTest }, signal),
+        )
+      );
+    });
+
+  withConfig(verb("explain", "say which way a DICOM file would go, and why"))
+    .argument("<files...>", "DICOM files")
+    .option("--from <title>", "as if it came from this calling AE title")
+    .option("--called <title>", "as if the sender had called us by this AE title")
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nThe exit code is 1 where a file cannot be read or goes nowhere.")
+    .action(async (files: string[], options: Common & { from?: string; called?: string }) => {
+      const { json = false, from, called } = options;
+      finish(await explainCommand(await load(options), files, { from, called, json }));
+    });
+}
