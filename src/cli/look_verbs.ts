@@ -1,12 +1,15 @@
 /*
- * The words of the verbs that look and change nothing: `doctor` and `explain`. Their options and their help; what they do
+ * The words of the verbs that look and change nothing: `status`, `doctor` and `explain`. Their options and their help; what they do
  * is in files of their own.
  */
 
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { Config } from "../config/load.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
+import { statusCommand } from "./status.ts";
+import type { FindForwarder } from "./status_facts.ts";
+import { watchCommand } from "./status_watch.ts";
 
 interface Common {
   readonly config?: string;
@@ -25,9 +28,32 @@ export interface LookingAround {
   untilStopped(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
 }
 
+/** Seconds between two pictures of `status --watch`. */
+const USUAL_INTERVAL = 2;
+const MOST_INTERVAL = 3600;
+
+/** The forwarder's own answers are asked for over its API where this version has one. */
+const findForwarder: FindForwarder = () => Promise.resolve(undefined);
+
 /** Adds the verbs. */
 export function addLooking(around: LookingAround): void {
   const { verb, withConfig, load, finish, untilStopped } = around;
+
+  withConfig(verb("status", "show how the forwarder is and what waits"))
+    .option("--watch [seconds]", "go on showing it, every 2 seconds or so many", interval)
+    .option("--json", "as JSON")
+    .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
+    .action(async (options: Common & { watch?: number | true }) => {
+      const { json = false, watch } = options;
+      const config = await load(options);
+      await untilStopped(async (signal) => {
+        if (watch === undefined) finish(await statusCommand(config, json, findForwarder, signal));
+        else {
+          const seconds = watch === true ? USUAL_INTERVAL : watch;
+          finish(await watchCommand(config, seconds * 1000, findForwarder, signal));
+        }
+      });
+    });
 
   withConfig(verb("doctor", "find out what is wrong, here and at the destinations"))
     .argument("[destination]", "look at this destination only")
@@ -56,4 +82,12 @@ export function addLooking(around: LookingAround): void {
       const { json = false, from, called } = options;
       finish(await explainCommand(await load(options), files, { from, called, json }));
     });
+}
+
+function interval(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0.5 && value <= MOST_INTERVAL)) {
+    throw new InvalidArgumentError(`A number of seconds from 0.5 to ${MOST_INTERVAL} is wanted.`);
+  }
+  return value;
 }

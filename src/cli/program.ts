@@ -24,7 +24,6 @@ import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
 import { addService } from "./service_verbs.ts";
 import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
-import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
@@ -157,13 +156,6 @@ function build(finish: (code: number) => void): Command {
       await untilStopped(async (signal) =>
         finish(await sendCommand(files, node, options.json ?? false, signal))
       );
-    });
-
-  withConfig(verb("status", "show how the forwarder is and what waits"))
-    .option("--json", "as JSON")
-    .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
-    .action(async (options: Common) => {
-      finish(await statusCommand(await load(common(options)), options.json ?? false));
     });
 
   withConfig(verb("prove", "show what was received of a study, and what each destination answered"))
