@@ -14,7 +14,8 @@ import { clientHello } from "./greeting.ts";
 export interface AddressTry {
   readonly address: string;
   readonly ms: number;
-  readonly result: "connected" | "refused" | "silent" | "unreachable";
+  /** `reset`: it took the connection and threw it away at once. */
+  readonly result: "connected" | "refused" | "reset" | "silent" | "unreachable";
   /** The system's words. */
   readonly why: string;
 }
@@ -86,6 +87,7 @@ export async function tryAddress(
     return done("connected");
   } catch (error) {
     if (error instanceof Deno.errors.ConnectionRefused) return done("refused");
+    if (error instanceof Deno.errors.ConnectionReset) return done("reset");
     if (stop.aborted) return done("silent", `no answer within ${duration(timeoutMs)}`);
     return done("unreachable", reason(error));
   }
@@ -105,6 +107,8 @@ export function judgeTries(
     }
     const text = one.result === "refused"
       ? `${where} refuses: the machine is there, and nothing listens on that port`
+      : one.result === "reset"
+      ? `${where} takes a connection and resets it at once`
       : one.result === "silent"
       ? `${where} does not answer (${one.why})`
       : `${where} cannot be reached: ${one.why}`;
@@ -112,6 +116,8 @@ export function judgeTries(
     return problem("connection", text, {
       text: one.result === "refused"
         ? `Start the PACS on ${host}, or correct its port (${port}).`
+        : one.result === "reset"
+        ? `Have ${host} let this machine in: a list of allowed addresses, or a firewall between, turns it away.`
         : `Correct the address ${host}, switch the machine on, or let port ${port} through the firewalls between.`,
       rank: Rank.Reaching,
     });
