@@ -3,7 +3,7 @@
  * is in files of their own.
  */
 
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Config } from "../config/load.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
@@ -40,7 +40,10 @@ export function addLooking(around: LookingAround): void {
   const { verb, withConfig, load, finish, untilStopped } = around;
 
   withConfig(verb("status", "show how the forwarder is and what waits"))
-    .option("--watch [seconds]", "go on showing it, every 2 seconds or so many", interval)
+    .addOption(
+      new Option("--watch [seconds]", "go on showing it, every 2 seconds or so many")
+        .argParser(interval).conflicts("json"),
+    )
     .option("--json", "as JSON")
     .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
     .action(async (options: Common & { watch?: number | true }) => {

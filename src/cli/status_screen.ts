@@ -146,6 +146,9 @@ function destinationLines(destinations: readonly DestinationStatus[], look: Look
   );
   const columns = widths.reduce((sum, width) => sum + width + 2, 0);
   const state = (one: DestinationStatus) => stateInWords(one) || one.health;
+  if (columns > usable(look)) {
+    return destinations.flatMap((one, n) => narrow(one, cells[n]!, state(one), look));
+  }
   const widestState = Math.max(5, ...destinations.map((one) => state(one).length));
   // The bar is what goes where there is no room for it.
   const room = usable(look) - columns - widestState - 4;
@@ -155,7 +158,8 @@ function destinationLines(destinations: readonly DestinationStatus[], look: Look
     const [name = "", queued = "", ...others] = texts.map((text, n) => text.padEnd(widths[n]!));
     return [name, queued, ...(withBar ? [bars] : []), ...others, last].join("  ").trimEnd();
   };
-  const lines = [row(head, " ".repeat(barWidth + 2), "state")];
+  const title = row(head, withBar ? " ".repeat(barWidth + 2) : "", "state");
+  const lines = [title.length <= usable(look) ? title : row(head, "", "")];
   for (const [n, one] of destinations.entries()) {
     const bars = withBar ? bar(most === 0 ? 0 : one.queued / most, barWidth) : "";
     const words = state(one);
@@ -167,6 +171,22 @@ function destinationLines(destinations: readonly DestinationStatus[], look: Look
     for (const more of moreOf(one)) lines.push(...indented(more, look));
   }
   return lines;
+}
+
+/** Where a terminal has no room for columns. */
+function narrow(
+  one: DestinationStatus,
+  [name = "", queued = "", oldest = "", failed = "", held = ""]: readonly string[],
+  state: string,
+  look: Look,
+): string[] {
+  const counts = `${queued} queued, oldest ${oldest}, ${failed} failed, ${held} held`;
+  return [
+    name,
+    ...indented(state, look, colourOf(one)),
+    ...indented(counts, look),
+    ...moreOf(one).flatMap((more) => indented(more, look)),
+  ];
 }
 
 /** Only the last cell has a colour: it is last, so that its width is no matter. */

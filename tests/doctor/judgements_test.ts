@@ -203,6 +203,7 @@ Deno.test("first bytes tell who speaks, and hostile ones are escaped", () => {
   ];
   for (const [first, speaker] of table) assert.equal(recognise(first), speaker, String(first));
   const hostile = bytes("\x1b[2Jowned");
+  // deno-lint-ignore no-control-regex
   assert.doesNotMatch(judgeGreeting("unknown", 1, hostile)!.text, /\x1b/);
   for (const speaker of ["dicom", "silent"] as const) {
     assert.equal(judgeGreeting(speaker, 1, hostile), undefined);
