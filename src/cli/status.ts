@@ -34,8 +34,9 @@ export async function gatherStatus(
     try {
       return await askForwarder(forwarder, config, realFileSystem);
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      // It is stopping, perhaps: the spool tells as much as there is to know.
+      // It is stopping, perhaps: the spool tells as much as there is to know. By its name, for only the client's own error
+      // says that there was no answer.
+      if (!(error instanceof Error) || error.name !== "ClientError") throw error;
     }
   }
   return await readSpool(config, realFileSystem, Date.now());

@@ -69,7 +69,7 @@ export interface Status {
   readonly refuses: string | null;
   /** What a person should know of at once, in sentences. */
   readonly alarms: readonly { readonly severity: string; readonly text: string }[];
-  /** That the configuration file differs from what is in force; null where it does not, or that is not known. */
+  /** What of the configuration that was asked for last is not in force; null where all of it is, or that is not known. */
   readonly configuration: string | null;
 }
 
@@ -199,7 +199,9 @@ export async function askForwarder(
  */
 export async function readSpool(config: Config, files: FileSystem, now: number): Promise<Status> {
   const running = spoolIsLocked(config.spoolDir);
-  const { told, missing } = running ? readHealth(config.spoolDir, now) : NOTHING_TOLD;
+  const { told, missing, configuration } = running
+    ? readHealth(config.spoolDir, now)
+    : NOTHING_TOLD;
   const byName = new Map<string, DestinationStatus>();
   const destination = (name: string) => {
     let found = byName.get(name);
@@ -233,7 +235,7 @@ export async function readSpool(config: Config, files: FileSystem, now: number):
     rates: null,
     refuses: null,
     alarms: [],
-    configuration: null,
+    configuration,
   };
 }
 
@@ -245,9 +247,10 @@ type ToldHealth = Pick<
 interface Told {
   readonly told: ReadonlyMap<string, ToldHealth>;
   readonly missing: number | null;
+  readonly configuration: string | null;
 }
 
-const NOTHING_TOLD: Told = { told: new Map(), missing: null };
+const NOTHING_TOLD: Told = { told: new Map(), missing: null, configuration: null };
 
 function readHealth(spoolDir: string, now: number): Told {
   let value: unknown;
@@ -258,11 +261,18 @@ function readHealth(spoolDir: string, now: number): Told {
     if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return NOTHING_TOLD;
     throw error;
   }
-  const { destinations, missing } = value as { destinations?: unknown; missing?: unknown };
+  const { destinations, missing, configuration } = value as Record<string, unknown>;
   if (!Array.isArray(destinations)) return NOTHING_TOLD;
   const told = new Map<string, ToldHealth>();
-  for (const { name, health } of destinations) told.set(String(name), toldHealth(health, now));
-  return { told, missing: typeof missing === "number" ? missing : null };
+  for (const { name, health, paused } of destinations) {
+    const one = toldHealth(health, now);
+    told.set(String(name), paused ? toldPaused(paused, one, now) : one);
+  }
+  return {
+    told,
+    missing: typeof missing === "number" ? missing : null,
+    configuration: typeof configuration === "string" ? configuration : null,
+  };
 }
 
 function toldHealth(
@@ -284,6 +294,22 @@ function toldHealth(
     sinceMs: since === undefined ? null : Math.max(0, now - since),
     nextAttemptMs: nextAt === undefined ? null : Math.max(0, nextAt - now),
     attempts,
+  };
+  return { health: healthInWords(facts), ...facts };
+}
+
+function toldPaused(
+  { since, by }: { since?: number; by?: string },
+  told: ToldHealth,
+  now: number,
+): ToldHealth {
+  const who = `by ${by ?? "nobody known"}`;
+  const facts = {
+    state: "paused" as const,
+    reason: told.state === "up" ? who : `${who}; ${told.health}`,
+    sinceMs: since === undefined ? null : Math.max(0, now - since),
+    nextAttemptMs: null,
+    attempts: told.attempts,
   };
   return { health: healthInWords(facts), ...facts };
 }

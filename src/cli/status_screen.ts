@@ -103,7 +103,7 @@ function headLines(
   }
   if (putBack > 0) add("Put back", `${putBack}, not yet in the queue`);
   if (status.configuration !== null) {
-    add("SETTINGS", escapeText(status.configuration, 512), "yellow");
+    add("CONFIG", escapeText(status.configuration, 2048), "yellow");
   }
   return lines;
 }

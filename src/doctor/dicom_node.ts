@@ -124,7 +124,7 @@ async function reach(
   const limit = Math.min(timeouts.connectMs, LONGEST_STEP_MS);
   const found = await lookUp(host, limit, signal);
   const name = judgeLookup(host, found);
-  if (name !== undefined) tell(name);
+  if (name !== undefined && !signal.aborted) tell(name);
   const tries = await Promise.all(
     found.addresses.map((address) => tryAddress(address, port, limit, signal)),
   );

@@ -15,6 +15,9 @@ import { probeReceiving, type Surroundings } from "./receiving.ts";
 import { probeRights } from "./rights.ts";
 import { waitingFor } from "./waiting.ts";
 
+/** A step that takes longer is left, in ms: each has limits of its own that are shorter, but for a disk that hangs. */
+const LONGEST_STEP_MS = 30_000;
+
 /** Findings about one thing: this machine, or a destination. */
 export interface Section {
   /** `here`, or the destination's name. */
@@ -75,7 +78,7 @@ async function examineHere(
   ];
   for (const [name, step] of steps) {
     if (signal.aborted) break;
-    await guarded(name, tell, step);
+    await guarded(name, tell, step, signal);
   }
   return { name: "here", title: "This machine", findings, facts: {} };
 }
@@ -91,7 +94,7 @@ async function examineDestination(
   const tell: Tell = (finding) => findings.push(ofDestination(finding, name));
   let facts: NodeFacts = {};
   if (destination.type === "directory") {
-    await guarded("folder", tell, () => probeDirectory(destination, tell, signal));
+    await guarded("folder", tell, () => probeDirectory(destination, tell, signal), signal);
     return { name, title: `${name}: folder ${destination.path}`, findings, facts };
   }
   await guarded("destination", tell, async () => {
@@ -111,12 +114,32 @@ function ofDestination(finding: Finding, name: string): Finding {
     : { ...finding, change: { ...change, text: `${name}: ${change.text}` } };
 }
 
-async function guarded(name: string, tell: Tell, step: () => Promise<void>): Promise<void> {
+/**
+ * Runs a step to its end.
+ *
+ * @param signal leaves it as soon as it is aborted, and a step that takes too long: one that waits for the disk has no
+ *   limit of its own. Undefined for one that sees to that itself.
+ */
+async function guarded(
+  name: string,
+  tell: Tell,
+  step: () => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const left = Promise.withResolvers<string>();
+  const stop = () => left.resolve("stopped before it was found out");
+  const late = () => left.resolve(`nothing found out within ${LONGEST_STEP_MS / 1000} s`);
+  const timer = signal === undefined ? undefined : setTimeout(late, LONGEST_STEP_MS);
+  signal?.addEventListener("abort", stop);
   try {
-    await step();
+    const why = await Promise.race([step().then(() => undefined), left.promise]);
+    if (why !== undefined) tell(unknown(name, why));
   } catch (error) {
     // The permissions of the program itself are no finding.
     if (error instanceof Deno.errors.NotCapable) throw error;
     tell(unknown(name, `not found out: ${error instanceof Error ? error.message : String(error)}`));
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
 }

@@ -9,9 +9,13 @@ import {
   type Status,
   statusFrom,
 } from "../../src/cli/status_facts.ts";
+import { gatherStatus } from "../../src/cli/status.ts";
 import { statusLine, statusScreen, wrap } from "../../src/cli/status_screen.ts";
 import { picture } from "../../src/cli/status_watch.ts";
+import { configFrom } from "../../src/config/load.ts";
 import type { DestinationView, Overview, Throughput } from "../../src/control/views.ts";
+import { lockSpool } from "../../src/spool/lock.ts";
+import { Scratch } from "../helpers/scratch.ts";
 
 const CONFIG = { spoolDir: "/var/spool/fwd", minimumFreeSpace: 1e9, localAeTitle: "FWD" };
 const WIDE = { width: Infinity, colour: false };
@@ -109,7 +113,7 @@ Deno.test("what needs a person is named", () => {
       /CORRUPT +2 damaged/,
       /MISSING +4: accepted, and not accounted for/,
       /Put back +1/,
-      /SETTINGS +config\.json has changed/,
+      /CONFIG +config\.json has changed/,
       /ALARM +pacs is down/,
       /Warning +old/,
     ]
@@ -217,6 +221,49 @@ Deno.test("a forwarder's answers become the status", () => {
   assert.deepEqual([pacs!.oldestMs, pacs!.nextAttemptMs, pacs!.held], [6000, 60_000, 2]);
   assert.deepEqual([unrouted!.name, unrouted!.failed], ["unrouted", 3]);
   assert.equal(ratesOf({ ...step, receivedInstances: [] }), null);
+});
+
+/** As the forwarder's client rejects where there is no answer. */
+class NoAnswer extends Error {
+  override readonly name = "ClientError";
+}
+
+Deno.test("a forwarder that gives no answer leaves the spool to tell, and what it tells of pauses", async () => {
+  await using scratch = await Scratch.make();
+  const config = configFrom({ store_locally: true, pacs_host: "127.0.0.1" }, scratch.path);
+  const lock = await lockSpool(config.spoolDir);
+  try {
+    const health = {
+      state: "down",
+      since: Date.now() - 5000,
+      reason: "off",
+      nextAt: 0,
+      attempts: 1,
+    };
+    await Deno.writeTextFile(
+      scratch.at("spool", "health.json"),
+      JSON.stringify({
+        missing: 0,
+        configuration: "local_port waits for a restart",
+        destinations: [
+          { name: "pacs", health, paused: { since: Date.now() - 90_000, by: "web" } },
+          { name: "archive", health: { state: "up" }, paused: null },
+        ],
+      }),
+    );
+    const silent = { overview: () => Promise.reject(new NoAnswer()) };
+    const throughput = () => Promise.resolve({} as Throughput);
+    const status = await gatherStatus(config, { ...silent, throughput });
+    assert.equal(status.source, "spool");
+    const text = statusScreen(status, config, WIDE).join("\n");
+    assert.match(text, /CONFIG +local_port waits for a restart/);
+    assert.match(text, /pacs .*PAUSED for 1 min 30 s\n +by web; DOWN for .*: off/);
+    assert.match(text, /archive .*ok/);
+    const broken = { overview: () => Promise.reject(new TypeError("a defect")) };
+    await assert.rejects(gatherStatus(config, { ...broken, throughput }), /a defect/);
+  } finally {
+    lock.release();
+  }
 });
 
 Deno.test("in one line: counts, rates, and who is not up", () => {
