@@ -83,6 +83,12 @@ export async function probeNode(
   const callingAeTitle = config.callingAeTitle === "*"
     ? options.localAeTitle
     : config.callingAeTitle;
+  if (config.callingAeTitle === "*") {
+    tell(unknown(
+      "titles",
+      `looked at as ${callingAeTitle}; images go under their senders' own AE titles (calling_ae_title is "*"), each of which it has to know`,
+    ));
+  }
   const node: ProbedNode = { ...config, callingAeTitle, address };
   const acceptance = new Acceptance();
   let facts: NodeFacts = {};

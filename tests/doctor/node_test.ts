@@ -189,6 +189,8 @@ Deno.test("a rejection names the title that is wrong, and where it is corrected"
     store_locally: true,
     allowed_calling_ae_titles: ["KNOWN"],
   });
+  const any = await look(nodeAt(strict.port, { ae_title: "OTHER", calling_ae_title: "*" }));
+  assert.match(any.of("titles").text, /looked at as FWD/);
   const called = (await look(nodeAt(strict.port, { calling_ae_title: "KNOWN" }))).of("association");
   assert.equal(called.level, "problem");
   assert.match(called.text, /does not answer to the AE title STORESCP/);
