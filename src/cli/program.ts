@@ -17,6 +17,7 @@ import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
+import { addLooking } from "./look_verbs.ts";
 import { addQueue } from "./queue_verbs.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
@@ -24,7 +25,6 @@ import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
 import { addService } from "./service_verbs.ts";
 import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
-import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
@@ -134,6 +134,14 @@ function build(finish: (code: number) => void): Command {
       );
     });
 
+  addLooking({
+    verb,
+    withConfig,
+    load: (options) => load(common(options)),
+    finish,
+    untilStopped,
+  });
+
   withConfig(verb("send", "send DICOM files and folders to a node"))
     .argument("<files...>", "files and folders")
     .option("--to <destination>", "a destination of the configuration")
@@ -149,13 +157,6 @@ function build(finish: (code: number) => void): Command {
       await untilStopped(async (signal) =>
         finish(await sendCommand(files, node, options.json ?? false, signal))
       );
-    });
-
-  withConfig(verb("status", "show how the forwarder is and what waits"))
-    .option("--json", "as JSON")
-    .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
-    .action(async (options: Common) => {
-      finish(await statusCommand(await load(common(options)), options.json ?? false));
     });
 
   withConfig(verb("alarm-test", "send a test through every channel that alarms are sent by"))

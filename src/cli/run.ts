@@ -79,7 +79,8 @@ export async function runCommand(
     reload();
   }, () => stop("SIGHUP, for its terminal is gone"));
   try {
-    const start = options.start ?? ((config) => startDaemon(config, { version: VERSION, page: true }));
+    const start = options.start ??
+      ((config) => startDaemon(config, { version: VERSION, page: true }));
     const starting = start(config);
     const early = await Promise.race([starting.then(() => undefined, () => undefined), stopped]);
     if (early !== undefined) {
