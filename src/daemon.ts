@@ -87,6 +87,8 @@ export interface Daemon {
   readonly queue: QueueControl;
   /** What tells people that something is wrong. */
   readonly alarms: Alarms;
+  /** The status page's port, once that is served; undefined where it is not to be. */
+  pagePort(): Promise<number | undefined>;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -366,6 +368,10 @@ class RunningDaemon implements Daemon {
     if (!this.#scheduler.tryNow(destination)) return false;
     log.info("Destination {destination} is tried now", { destination, by });
     return true;
+  }
+
+  pagePort(): Promise<number | undefined> {
+    return this.#page?.port() ?? Promise.resolve(undefined);
   }
 
   snapshot() {
