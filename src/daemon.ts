@@ -7,33 +7,42 @@
  */
 
 import { type Clock, systemClock } from "./clock.ts";
+import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
+import { redact } from "./config/redact.ts";
 import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
+import { alarmFigures, alarmsOf, heardBy } from "./daemon/alarms.ts";
 import { strikeBalance } from "./daemon/balance.ts";
+import { controlOf } from "./daemon/control.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
 import { destinationOf } from "./daemon/destinations.ts";
+import { Figures } from "./daemon/figures.ts";
 import { HealthFile } from "./daemon/health_file.ts";
 import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
+import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { StatusPage } from "./daemon/status_page.ts";
+import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
+import type { EventTaker } from "./ledger/event.ts";
+import { testDestination } from "./doctor/test_destination.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
 import type { Entry } from "./spool/entry.ts";
-import { listFailed } from "./spool/failed.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
+import { takeNotices } from "./spool/notices.ts";
 import { spoolPaths } from "./spool/paths.ts";
 import { Spool } from "./spool/spool.ts";
 import { checkVolume } from "./spool/volume_probe.ts";
@@ -54,10 +63,12 @@ export interface DaemonOptions {
   /** 0 to 1 */
   readonly random?: () => number;
   readonly backOff?: BackOff;
+  /** Of the program, as alarms tell it. */
+  readonly version?: string;
   /** Told of each entry that enters the queue. */
   readonly onQueued?: (entry: Entry) => void;
-  /** What the status page shows and does; without it none is served. */
-  readonly control?: Control;
+  /** Whether the status page is served, where the configuration wants it: another forwarder's in tests. */
+  readonly page?: boolean | Control;
 }
 
 /** A running forwarder. */
@@ -68,8 +79,16 @@ export interface Daemon {
   readonly balanced: Promise<void>;
   /** The configuration in force. */
   readonly config: Config;
-  /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
+  /** In words, what of the configuration file is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
+  /** What can be seen of it. */
+  readonly figures: Figures;
+  /** What waits, what failed, what is held, and what a person does about it. */
+  readonly queue: QueueControl;
+  /** What tells people that something is wrong. */
+  readonly alarms: Alarms;
+  /** The status page's port, once that is served; undefined where it is not to be. */
+  pagePort(): Promise<number | undefined>;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -115,6 +134,10 @@ class RunningDaemon implements Daemon {
   readonly #transcoder = new Transcoder();
   #spool!: Spool;
   #ledger!: Ledger;
+  /** The ledger, for those whose events are counted. */
+  #events!: EventTaker;
+  readonly #watching: Watching;
+  readonly figures: Figures;
   #intoQueue!: IntoQueue;
   /** Pairs of instance and destination that the balance found missing; null until it is struck. */
   #missing: number | null = null;
@@ -122,6 +145,8 @@ class RunningDaemon implements Daemon {
   readonly #stopping = new AbortController();
   #scheduler!: Scheduler;
   #receiver!: Receiver;
+  queue!: QueueControl;
+  alarms!: Alarms;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
@@ -136,15 +161,23 @@ class RunningDaemon implements Daemon {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#files = options.files ?? realFileSystem;
+    this.#watching = new Watching({
+      clock: this.#clock,
+      files: this.#files,
+      spoolDirectory: config.spoolDir,
+      index: () => this.#spool.index,
+    });
+    this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
     this.#paused = new PausedFile(config.spoolDir, this.#files);
     if (config.file === null) return;
     this.#watch = new ConfigWatch({
       file: config.file,
       clock: this.#clock,
-      changed: () => this.#reloader.watched(),
+      changed: () => this.#reloader.fileChanged(),
       missing: (error) =>
         log.warn("The configuration file cannot be found; what it said stays in force", { error }),
+      failed: (error) => log.error("Cannot look at the configuration file", { error }),
     });
   }
 
@@ -159,11 +192,14 @@ class RunningDaemon implements Daemon {
         await this.#begin(listener);
         return this;
       } catch (error) {
+        await this.alarms?.stop();
         await this.#ledger.close();
         await this.#spool.close();
         throw error;
       }
     } catch (error) {
+      this.#stopping.abort();
+      await this.#watching.stop();
       listener.close();
       throw error;
     }
@@ -179,7 +215,8 @@ class RunningDaemon implements Daemon {
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
-      damaged: (id, reason) => this.#ledger.append({ event: "corrupt", id, reason }),
+      synced: (ms) => this.#watching.activity.synced(ms),
+      damaged: (id, reason) => this.#events.append({ event: "corrupt", id, reason }),
     });
     this.#ledger = Ledger.open({
       files: this.#files,
@@ -188,9 +225,10 @@ class RunningDaemon implements Daemon {
       retentionDays: config.ledgerRetentionDays,
       report: (message, error) => log.error(message, error === undefined ? {} : { error }),
     });
+    this.#events = this.#watching.ledger(this.#ledger);
     this.#intoQueue = new IntoQueue({
       spool: this.#spool,
-      ledger: this.#ledger,
+      ledger: this.#events,
       files: this.#files,
       clock: this.#clock,
       inForce: this.#inForce,
@@ -207,20 +245,24 @@ class RunningDaemon implements Daemon {
       config.destinations.map((settings) => this.#destinationOf(settings, config)),
       {
         spool: this.#spool,
-        ledger: this.#ledger,
+        ledger: this.#events,
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
-        changed: () => this.#health.changed(),
+        changed: () => {
+          this.#health.changed();
+          this.alarms?.changed();
+        },
         forwardImmediately: config.forwardImmediately,
         studyQuietMs: config.studyQuietMs,
       },
     );
-    const service = new StoreService(this.#spool, this.#ledger, config, (entry) => {
+    const heard = heardBy(this.#ledger, () => this.alarms);
+    const service = new StoreService(this.#spool, heard, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
-    });
-    this.#receiver = new Receiver(config, this.#spool, service);
+    }, this.#watching.activity);
+    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
     this.#reloader = new Reloader({
       inForce: this.#inForce,
       spool: this.#spool,
@@ -230,31 +272,44 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ watchConfig, web }) => {
+      changed: ({ web, alarms, localAeTitle }) => {
         this.#health.changed();
-        this.#watch?.set(watchConfig);
+        void this.alarms.reconfigure(alarms, localAeTitle);
         this.#page?.serve(web);
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
+    this.queue = new QueueControl({
+      spool: this.#spool,
+      ledger: this.#events,
+      files: this.#files,
+      ledgerDirectory: spoolPaths(config.spoolDir).ledger,
+      clock: this.#clock,
+      scheduler: () => this.#scheduler,
+      destinations: () => this.#inForce.names,
+      route: (instance) => this.#intoQueue.routeStored(instance),
+      handOver: (returned) => this.#intoQueue.handOver(returned),
+    });
     for (const [name, paused] of [...this.#paused.read()]) {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
     }
+    const queued = entries.filter((entry) => entry.queued);
+    const apart = this.#spool.apart.all();
+    this.#watching.found(queued, apart, this.#stopping.signal);
+    this.alarms = this.#alarmsOf();
+    this.alarms.start();
     this.#receiver.serve(listener);
-    this.#scheduler.add(entries.filter((entry) => entry.queued));
+    this.#scheduler.add(queued);
     this.#keepHouse();
-    this.#watch?.set(config.watchConfig);
-    const { control } = this.#options;
-    if (control !== undefined) {
+    this.#watch?.start();
+    const { page = false } = this.#options;
+    if (page !== false) {
+      const control = page === true ? this.#control() : page;
       this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
       this.#page.serve(config.web);
     }
-    const failed = [...listFailed(this.#files, spoolPaths(config.spoolDir).failed)];
-    this.balanced = this.#balance(
-      entries,
-      failed.map(({ base, path, destination }) => ({ base, path, waiting: [{ destination }] })),
-    );
+    this.balanced = this.#balance(entries, apart);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -270,6 +325,7 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       clock: this.#clock,
       transcoder: this.#transcoder,
+      observer: this.#watching.activity,
     });
   }
 
@@ -314,6 +370,10 @@ class RunningDaemon implements Daemon {
     return true;
   }
 
+  pagePort(): Promise<number | undefined> {
+    return this.#page?.port() ?? Promise.resolve(undefined);
+  }
+
   snapshot() {
     return {
       associations: this.#receiver.open,
@@ -327,22 +387,48 @@ class RunningDaemon implements Daemon {
     log.info("Forwarder is stopping", { associations: this.#receiver.open });
     await this.#page?.stop();
     this.#housekeeping.stop();
-    this.#watch?.set(false);
+    this.#watch?.stop();
     this.#reloader.stop();
+    const acted = this.queue.close();
     // What is still being received goes on into the spool; delivery need not wait for it.
     await Promise.all([this.#receiver.stop(stopMs), this.#scheduler.stop(stopMs)]);
     this.#stopping.abort();
     await this.balanced;
+    await acted;
+    await this.#watching.stop();
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();
-    await this.#housekeeping.over();
+    await Promise.all([this.#housekeeping.over(), this.alarms.stop()]);
     // Delivered files leave the spool when the ledger has them.
     await this.#ledger.close();
     this.#health.write();
     await this.#spool.close();
     this.#lock.release();
     log.info("Forwarder stopped");
+  }
+
+  #alarmsOf(): Alarms {
+    const { config } = this.#inForce;
+    return alarmsOf({
+      config,
+      version: this.#options.version ?? "",
+      clock: this.#clock,
+      files: this.#files,
+      random: this.#options.random ?? Math.random,
+      figures: () => alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+    });
+  }
+
+  #control(): Control {
+    return controlOf({
+      daemon: this,
+      figures: this.figures,
+      queue: this.queue,
+      alarms: this.alarms,
+      test: testDestination,
+      shown: redact,
+    });
   }
 
   async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {
@@ -359,12 +445,32 @@ class RunningDaemon implements Daemon {
     });
     if (missing === null) return;
     this.#missing = missing;
+    this.alarms.changed();
     this.#health.changed();
+  }
+
+  #makeFigures(): Figures {
+    const watching = this.#watching;
+    return new Figures(watching, {
+      now: () => this.#clock.now(),
+      config: () => this.#inForce.config,
+      scheduler: () => this.#scheduler,
+      spool: () => this.#spool,
+      freeBytes: () => this.#files.freeBytes(this.#inForce.config.spoolDir),
+      listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
+      associations: () => this.#receiver.open,
+      index: () => this.#spool.index,
+      missing: () => this.#missing,
+      alarms: () => this.alarms?.active() ?? [],
+      configuration: () => this.configurationTrouble,
+    });
   }
 
   #keepHouse(): void {
     this.#housekeeping.every(RETRY_LOOK_MS, async () => {
       await this.#intoQueue.adoptRetries();
+      const { spoolDir } = this.#inForce.config;
+      await this.queue.follow(() => takeNotices(this.#files, spoolDir));
       this.#health.keepUp();
     });
     this.#housekeeping.every(MAINTENANCE_MS, async () => {

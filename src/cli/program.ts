@@ -11,19 +11,20 @@ import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
 import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
+import { alarmTestCommand } from "./alarm_test.ts";
 import { checkCommand } from "./check.ts";
 import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
-import { listCommand, removeCommand, retryCommand, type Selection } from "./queue.ts";
+import { addLooking } from "./look_verbs.ts";
+import { addQueue } from "./queue_verbs.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
 import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
 import { addService } from "./service_verbs.ts";
 import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
-import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
@@ -133,6 +134,14 @@ function build(finish: (code: number) => void): Command {
       );
     });
 
+  addLooking({
+    verb,
+    withConfig,
+    load: (options) => load(common(options)),
+    finish,
+    untilStopped,
+  });
+
   withConfig(verb("send", "send DICOM files and folders to a node"))
     .argument("<files...>", "files and folders")
     .option("--to <destination>", "a destination of the configuration")
@@ -150,11 +159,13 @@ function build(finish: (code: number) => void): Command {
       );
     });
 
-  withConfig(verb("status", "show how the forwarder is and what waits"))
+  withConfig(verb("alarm-test", "send a test through every channel that alarms are sent by"))
     .option("--json", "as JSON")
-    .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
     .action(async (options: Common) => {
-      finish(await statusCommand(await load(common(options)), options.json ?? false));
+      const config = await load(common(options));
+      await untilStopped(async (signal) =>
+        finish(await alarmTestCommand(config, options.json ?? false, signal))
+      );
     });
 
   withConfig(verb("prove", "show what was received of a study, and what each destination answered"))
@@ -175,7 +186,11 @@ function build(finish: (code: number) => void): Command {
       finish(await verifyCommand(await load(common(options)), { json, files, settle }));
     });
 
-  addQueue(verb("queue", "see and mend what waits and what failed"), common, finish);
+  addQueue(verb("queue", "see and mend what waits, what failed and what is held"), {
+    withConfig,
+    load: (options) => load(common(options)),
+    finish,
+  });
 
   withConfig(verb("web-password", "set the password of the status page"))
     .addHelpText(
@@ -203,64 +218,6 @@ function build(finish: (code: number) => void): Command {
       finish(await demoCommand({ directory: dir, instances, once }));
     });
   return program;
-}
-
-function addQueue(
-  queue: Command,
-  common: (options: Common) => Common,
-  finish: (code: number) => void,
-): void {
-  type Options = Common & { destination?: string; failed?: boolean; queued?: boolean };
-  const selection = (ids: readonly string[], options: Options): Selection => ({
-    ids,
-    destination: options.destination,
-    state: options.failed === true ? "failed" : options.queued === true ? "queued" : undefined,
-  });
-  const sub = (name: string, description: string) =>
-    withConfig(queue.command(name).description(description).exitOverride())
-      .helpOption("-h, --help", "show this help")
-      .option("--destination <name>", "only of this destination")
-      .option("--json", "as JSON");
-
-  sub("list", "list what waits and what failed, oldest first")
-    .option("--failed", "only what failed")
-    .option("--queued", "only what waits")
-    .option("--details", "with patient, study and instance, read from each file")
-    .option("--limit <count>", "at most so many", wholeNumber, 100)
-    .action(async (options: Options & { details?: boolean; limit: number }) => {
-      const { json = false, details = false, limit } = options;
-      const config = await load(common(options));
-      finish(await listCommand(config, selection([], options), { json, details, limit }));
-    });
-
-  sub("retry", "put failed instances back into the queue")
-    .argument("[ids...]", "as `queue list` shows them")
-    .option("--all", "all that failed")
-    .action(async (ids: string[], options: Options & { all?: boolean }) => {
-      if (!named(ids, options)) return finish(ExitCode.Usage);
-      const config = await load(common(options));
-      finish(await retryCommand(config, selection(ids, options), options.json ?? false));
-    });
-
-  sub("remove", "delete instances for good, undelivered")
-    .argument("[ids...]", "as `queue list` shows them")
-    .option("--failed", "only what failed")
-    .option("--queued", "only what waits")
-    .option("--all", "everything")
-    .option("--yes", "do not ask")
-    .action(async (ids: string[], options: Options & { all?: boolean; yes?: boolean }) => {
-      if (!named(ids, options)) return finish(ExitCode.Usage);
-      const { json = false, yes = false } = options;
-      const config = await load(common(options));
-      finish(await removeCommand(config, selection(ids, options), { json, yes }));
-    });
-}
-
-/** Nothing named must not mean everything. */
-function named(ids: readonly string[], options: { all?: boolean; destination?: string }): boolean {
-  if (ids.length > 0 || options.all === true || options.destination !== undefined) return true;
-  warnLine("Say which: ids, --destination NAME, or --all.");
-  return false;
 }
 
 function withConfig(command: Command): Command {

@@ -92,6 +92,7 @@ const WORDS: Readonly<Record<Standing["state"], string>> = {
   delivered: "delivered",
   queued: "waiting in the queue",
   failed: "given up and kept in failed/",
+  held: "held back in held/",
   corrupt: "damaged and kept in corrupt/",
   removed: "removed by a person",
   missing: "MISSING",

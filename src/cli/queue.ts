@@ -1,13 +1,19 @@
 /*
- * `queue list`, `queue retry`, `queue remove`: what waits and what failed, and what a person does about it.
+ * `queue list`, `retry`, `hold`, `release`, `remove`: what waits, what failed and what is held, and what a person does about
+ * it. Works on the spool's files, whether a forwarder runs or not; one that runs is left a notice.
  */
 
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
+import { provenDeliveries } from "../ledger/at_start.ts";
 import { escapeText } from "../log.ts";
+import { studyOf } from "../spool/entry_name.ts";
 import { realFileSystem } from "../spool/file_system.ts";
 import { patiently } from "../spool/held.ts";
+import { holdItems } from "../spool/hold_by_hand.ts";
 import { listItems, type QueueItem, removeItem, retryItem, visitItems } from "../spool/inspect.ts";
+import { spoolIsLocked } from "../spool/lock.ts";
+import { leaveNotices, type Notice } from "../spool/notices.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { spoolPaths } from "../spool/paths.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -19,8 +25,13 @@ export interface Selection {
   /** Ids; empty for no limit. */
   readonly ids: readonly string[];
   readonly destination: string | undefined;
-  readonly state: "queued" | "failed" | undefined;
+  readonly state: QueueItem["state"] | undefined;
+  /** Eight hexadecimal digits of the study's hash. */
+  readonly study: string | undefined;
 }
+
+/** Who it is, for the ledger. */
+const WHO = "cli";
 
 /** Items kept beyond the limit before those that are too young are let go. */
 const SLACK = 1000;
@@ -30,7 +41,7 @@ const SLACK = 1000;
  *
  * @param limit so many of them; `total` is how many there are
  */
-async function selectItems(
+export async function selectItems(
   config: Config,
   selection: Selection,
   limit = Infinity,
@@ -46,6 +57,7 @@ async function selectItems(
     if (ids.size > 0 && !ids.has(item.id)) return;
     if (selection.destination !== undefined && item.destination !== selection.destination) return;
     if (selection.state !== undefined && item.state !== selection.state) return;
+    if (selection.study !== undefined && studyOf(item.id) !== selection.study) return;
     total++;
     items.push(item);
     if (items.length > limit * 2 + SLACK) keepOldest();
@@ -57,7 +69,7 @@ async function selectItems(
 const GONE: Readonly<Record<string, string>> = { gone: "delivered meanwhile" };
 
 /** What is in an item's file, for a person. */
-async function details(item: QueueItem): Promise<Readonly<Record<string, string>>> {
+export async function details(item: QueueItem): Promise<Readonly<Record<string, string>>> {
   try {
     const instance = StoredInstance.open(realFileSystem, item.path);
     try {
@@ -127,19 +139,124 @@ export async function listCommand(
   return ExitCode.Ok;
 }
 
-/** Runs `queue retry`: puts failed instances back. */
+/** Runs `queue retry`: puts failed instances back; those named that wait are attempted at once where a forwarder runs. */
 export async function retryCommand(
   config: Config,
   selection: Selection,
   json: boolean,
 ): Promise<ExitCode> {
   const { items } = await selectItems(config, { ...selection, state: "failed" });
-  for (const item of items) {
-    await patiently(() => retryItem(realFileSystem, config.spoolDir, item), systemClock.after);
+  const putBack = await putAllBack(config, items);
+  let hurried = 0;
+  if (selection.ids.length > 0 && spoolIsLocked(config.spoolDir)) {
+    const queued = await selectItems(config, { ...selection, state: "queued" });
+    leave(config, "hurry", queued.items);
+    hurried = queued.total;
   }
-  if (json) printJson({ putBack: items.length });
-  else printLine(`${items.length} put back; a running forwarder takes them within a second.`);
-  return items.length === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+  if (json) printJson({ putBack, ...(hurried > 0 ? { hurried } : {}) });
+  else {
+    printLine(`${putBack} put back; a running forwarder takes them within a second.`);
+    if (hurried > 0) printLine(`${hurried} that wait are attempted at once.`);
+  }
+  return putBack + hurried === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+}
+
+/** Runs `queue release`: puts back what is held. */
+export async function releaseCommand(
+  config: Config,
+  selection: Selection,
+  json: boolean,
+): Promise<ExitCode> {
+  const { items } = await selectItems(config, { ...selection, state: "held" });
+  await tellLedger(config, "released", items);
+  const released = await putAllBack(config, items);
+  if (json) printJson({ released });
+  else printLine(`${released} released; a running forwarder takes them within a second.`);
+  return released === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+}
+
+/** How many were put back: what is not there any more, a forwarder or a person has taken meanwhile. */
+async function putAllBack(config: Config, items: readonly QueueItem[]): Promise<number> {
+  let putBack = 0;
+  for (const item of items) {
+    try {
+      await patiently(() => retryItem(realFileSystem, config.spoolDir, item), systemClock.after);
+      putBack++;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return putBack;
+}
+
+/** Runs `queue hold`: nothing of what is held is sent before it is released. */
+export async function holdCommand(
+  config: Config,
+  selection: Selection,
+  json: boolean,
+): Promise<ExitCode> {
+  const { items } = await selectItems(config, { ...selection, state: "queued" });
+  await tellLedger(config, "held", items);
+  const byDestination = Map.groupBy(items, (item) => item.destination);
+  const when = new Date().toISOString();
+  const reason = { kind: "held", reason: `Held back by ${WHO}`, when, tries: 0, by: WHO } as const;
+  let held = 0;
+  for (const [destination, some] of byDestination) {
+    for (let at = 0; at < some.length; at += AT_A_TIME) {
+      const slice = some.slice(at, at + AT_A_TIME);
+      const result = await patiently(
+        () =>
+          holdItems(
+            realFileSystem,
+            config.spoolDir,
+            destination,
+            slice,
+            reason,
+            (id) => wasDelivered(config, id, destination),
+          ),
+        systemClock.after,
+      );
+      held += result.filter((one) => one === "held").length;
+    }
+  }
+  leave(config, "changed", items);
+  const gone = items.length - held;
+  if (json) printJson({ held, deliveredMeanwhile: gone });
+  else {
+    printLine(`${held} held; \`queue release\` lets them go.`);
+    if (gone > 0) printLine(`${gone} delivered meanwhile, or moved by somebody else.`);
+  }
+  return held === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
+}
+
+/** Held before the disk is waited for. */
+const AT_A_TIME = 1000;
+
+async function wasDelivered(config: Config, id: string, destination: string): Promise<boolean> {
+  const { ledger } = spoolPaths(config.spoolDir);
+  const proven = await provenDeliveries(realFileSystem, ledger);
+  return proven.get(id)?.has(destination) ?? false;
+}
+
+/** The ledger first: what is done to an instance must not be what nobody knows of. */
+async function tellLedger(
+  config: Config,
+  event: "held" | "released" | "removed",
+  items: readonly QueueItem[],
+): Promise<void> {
+  if (items.length === 0) return;
+  const ledger = openLedgerByHand(spoolPaths(config.spoolDir).ledger);
+  for (const { id, destination } of items) {
+    ledger.append({ event, id, to: destination, by: "person", who: WHO });
+  }
+  await ledger.close();
+}
+
+/** Tells a running forwarder what to look at. */
+function leave(config: Config, what: Notice["what"], items: readonly QueueItem[]): void {
+  if (items.length === 0 || !spoolIsLocked(config.spoolDir)) return;
+  const notices = items.map(({ id, destination }) => ({ what, id, destination }));
+  leaveNotices(realFileSystem, config.spoolDir, notices, Date.now());
 }
 
 /** Runs `queue remove`: deletes for good what a person names, after asking. */
@@ -161,13 +278,9 @@ export async function removeCommand(
     }
     if (!confirm(`Delete ${items.length} for good, undelivered?`)) return ExitCode.Failed;
   }
-  // The ledger first: an instance that is gone must not be one that nobody knows of.
-  const ledger = openLedgerByHand(spoolPaths(config.spoolDir).ledger);
-  for (const { id, destination } of items) {
-    ledger.append({ event: "removed", id, to: destination, by: "person" });
-  }
-  await ledger.close();
+  await tellLedger(config, "removed", items);
   const left = await removeItems(config, items);
+  leave(config, "changed", items);
   const removed = items.length - left;
   if (options.json) printJson({ removed });
   else printLine(`${removed} removed.`);

@@ -13,6 +13,7 @@ import { closeLogging, configureLogging, getLog } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { ExitCode } from "./exit_code.ts";
 import { warnLine } from "./terminal.ts";
+import { VERSION } from "./version.ts";
 
 const log = getLog("daemon");
 
@@ -78,7 +79,9 @@ export async function runCommand(
     reload();
   }, () => stop("SIGHUP, for its terminal is gone"));
   try {
-    const starting = (options.start ?? startDaemon)(config);
+    const start = options.start ??
+      ((config) => startDaemon(config, { version: VERSION, page: true }));
+    const starting = start(config);
     const early = await Promise.race([starting.then(() => undefined, () => undefined), stopped]);
     if (early !== undefined) {
       // A spool with much in it takes minutes to look through. Nothing has been answered yet, so that ending here loses

@@ -30,6 +30,7 @@ const COLUMNS = [
   "delivered",
   "queued",
   "failed",
+  "held",
   "corrupt",
   "removed",
   "settled",

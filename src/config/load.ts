@@ -8,6 +8,7 @@
 
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
+import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
@@ -110,6 +111,7 @@ export interface Config {
   readonly web: WebConfig;
   /** Whether a changed file is applied by itself. */
   readonly watchConfig: boolean;
+  readonly alarms: AlarmsConfig;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -246,6 +248,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
       metricsPublic: raw.web.metrics_public,
     },
     watchConfig: raw.watch_config,
+    alarms: alarmsFrom(raw, folder),
   };
 }
 
@@ -360,7 +363,7 @@ function listFaults(faults: readonly ConfigFault[], file: string | null): string
   return `${count} wrong in ${file ?? "the configuration"}:\n${lines.join("\n")}`;
 }
 
-const SECRET = /pass|secret|token|credential|private|key$|pin$/i;
+const SECRET = /pass|secret|token|credential|private|key$|pin$|^alarms\.webhook\.|^headers$|^url$/i;
 const LONGEST_VALUE = 80;
 
 function valueText(path: string, value: unknown): string {

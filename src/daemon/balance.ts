@@ -32,7 +32,7 @@ export async function strikeBalance(
 }
 
 function logBalance(balance: Balance, found: number): void {
-  const sum = { accepted: 0, delivered: 0, queued: 0, failed: 0, corrupt: 0, missing: 0 };
+  const sum = { accepted: 0, delivered: 0, queued: 0, failed: 0, held: 0, corrupt: 0, missing: 0 };
   for (const one of balance.destinations.values()) {
     for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += one[key];
   }

@@ -11,7 +11,7 @@
 import type { Clock } from "../clock.ts";
 import { failedEvent } from "../delivery/ledger_events.ts";
 import { provenDeliveries } from "../ledger/at_start.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { EventTaker } from "../ledger/event.ts";
 import { getLog } from "../log.ts";
 import { route } from "../routing/routing.ts";
 import type { Entry } from "../spool/entry.ts";
@@ -28,7 +28,7 @@ const log = getLog("daemon");
 
 export interface IntoQueueParts {
   readonly spool: Spool;
-  readonly ledger: Ledger;
+  readonly ledger: EventTaker;
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly inForce: InForce;
@@ -68,7 +68,7 @@ export class IntoQueue {
   async recover(): Promise<Entry[]> {
     const { spool, inForce } = this.#parts;
     const { recovered, restored } = await orSpoolError(inForce.config.spoolDir, async () => {
-      const recovered = await spool.recover((instance) => this.#routeStored(instance));
+      const recovered = await spool.recover((instance) => this.routeStored(instance));
       await this.#finishProven(recovered);
       return { recovered, restored: spool.restoreConfigured(new Set(inForce.names)) };
     });
@@ -97,7 +97,7 @@ export class IntoQueue {
     let restored: Entry[] = [];
     const handOver = () => {
       this.#recordReturned(restored, "configuration");
-      void this.#handOver(restored);
+      void this.handOver(restored);
       restored = [];
     };
     for (const entry of spool.restoring(new Set(destinations))) {
@@ -118,19 +118,19 @@ export class IntoQueue {
       await this.restore(cameBack);
     }
     const adopted = await this.#parts.spool.adoptRetries(
-      (instance) => this.#routeStored(instance),
+      (instance) => this.routeStored(instance),
       UNROUTED,
     );
     if (adopted.length === 0) return;
     log.info("Instances put back by hand are in the queue again", { count: adopted.length });
     this.#recordReturned(adopted, "person");
-    await this.#handOver(adopted);
+    await this.handOver(adopted);
   }
 
   /** What could not be taken or moved before, because another program held it, say. */
   async takeLate(): Promise<void> {
     const { spool, inForce } = this.#parts;
-    const recovered = await spool.recoverLate((instance) => this.#routeStored(instance));
+    const recovered = await spool.recoverLate((instance) => this.routeStored(instance));
     if (recovered.length > 0) await this.#finishProven(recovered);
     const restored = spool.restoreHeldBack(new Set(inForce.names));
     this.#recordReturned(restored, "configuration");
@@ -139,14 +139,15 @@ export class IntoQueue {
       log.info("Instances that could not be taken before are in the queue now", {
         count: late.length,
       });
-      await this.#handOver(late);
+      await this.handOver(late);
     }
     const stranded = this.#stranded;
     this.#stranded = [];
     await this.#keepApart(stranded, false);
   }
 
-  async #handOver(entries: readonly Entry[]): Promise<void> {
+  /** What is in the queue again. */
+  async handOver(entries: readonly Entry[]): Promise<void> {
     const homeless = this.#homeless(entries);
     this.#parts.deliver(entries);
     if (homeless.length > 0) await this.#keepApart(homeless);
@@ -163,7 +164,8 @@ export class IntoQueue {
     return homeless;
   }
 
-  async #routeStored(instance: StoredInstance): Promise<readonly string[]> {
+  /** Where an instance goes; `unrouted` alone where no route matches. */
+  async routeStored(instance: StoredInstance): Promise<readonly string[]> {
     const { identification } = await instance.identify();
     const { config, names } = this.#parts.inForce;
     const destinations = route(
@@ -228,6 +230,12 @@ export class IntoQueue {
       if (proven.size === 0) return;
       for (const entry of entries) {
         for (const destination of proven.get(entry.base) ?? []) spool.delivered(entry, destination);
+      }
+      // Held back while it was under way, by a command beside this program.
+      for (const [base, destinations] of proven) {
+        for (const destination of destinations) {
+          if (spool.index.has("held", destination, base)) spool.apart.arrived(base, destination);
+        }
       }
     } catch (error) {
       log.error("Cannot read the ledger; deliveries that a crash interrupted may be repeated", {

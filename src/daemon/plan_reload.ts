@@ -58,6 +58,7 @@ const SETTINGS: Readonly<Record<Exclude<keyof Config, "file">, Setting>> = {
   logPatientInfo: atOnce("log_patient_info"),
   watchConfig: atOnce("watch_config"),
   web: atOnce("web", false),
+  alarms: atOnce("alarms", false),
 };
 
 /** A destination of the new configuration, and what is new about it. */

@@ -54,6 +54,8 @@ export class Reloader {
   #trouble: string | null = null;
   /** Why the file was refused when it was read last; null where it was not. */
   #refusal: string | null = null;
+  /** What stands in the file and nobody has asked for yet, in words. */
+  #unapplied: string | null = null;
   #isStopped = false;
   /** One after the other, so that the last one asked for is the last one in force. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -67,7 +69,7 @@ export class Reloader {
 
   /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
   get trouble(): string | null {
-    return this.#trouble;
+    return this.#trouble ?? this.#unapplied;
   }
 
   /** Applies nothing more. */
@@ -81,10 +83,35 @@ export class Reloader {
     while (this.#later.size > 0) await Promise.all(this.#later);
   }
 
-  /** Reads the file because it has changed. False where it is refused. */
-  async watched(): Promise<boolean> {
+  /**
+   * The file has changed, or is looked at for the first time: it is applied where that is wanted, else only told of.
+   *
+   * @returns false where it is to be read again: it was to be applied and is refused
+   */
+  async fileChanged(): Promise<boolean> {
+    const { inForce, changed } = this.#parts;
+    if (!inForce.config.watchConfig) {
+      this.#unapplied = await this.#compare();
+      changed(inForce.config);
+      return true;
+    }
     await this.fromFile(WATCH);
     return this.#refusal === null;
+  }
+
+  async #compare(): Promise<string | null> {
+    const { file } = this.#parts.inForce.config;
+    if (file === null) return null;
+    try {
+      const { lines, atNextStart } = planReload(this.#parts.inForce.config, await loadConfig(file));
+      if (this.#refusal !== null) this.#trouble = this.#refusal = null;
+      return lines.length > atNextStart.length
+        ? `The configuration file has been changed and is not in force. ${lines.join(". ")}`
+        : null;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return `The configuration file has faults, and the one before is in force. ${error.message}`;
+    }
   }
 
   /**
@@ -166,7 +193,7 @@ export class Reloader {
       adjustLogging({ level: config.logLevel, retentionDays: config.logRetentionDays });
     }
     this.#trouble = troubleOf(plan, refusal);
-    this.#refusal = null;
+    this.#refusal = this.#unapplied = null;
     this.#parts.changed(config);
     const lines = [...plan.lines, ...refusal === null ? [] : [refusal]];
     this.#tell(lines, refusal, by);

@@ -42,6 +42,22 @@ export function tellNotTaken(
   });
 }
 
+export function tellNotAuthorised(destination: string, entry: Entry, reason: string): void {
+  log.warn("Instance not authorised, will be tried again: {reason}", {
+    reason,
+    destination,
+    sop: entry.sopInstanceUid,
+    entry: entry.base,
+  });
+}
+
+export function tellGone(destination: string, entry: Entry): void {
+  log.warn("Instance is no longer wanted here: it was removed from the queue by hand", {
+    destination,
+    entry: entry.base,
+  });
+}
+
 export function tellGivenUp(
   destination: string,
   entry: Entry,

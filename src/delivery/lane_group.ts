@@ -25,7 +25,14 @@ import { HealthLog } from "./health_log.ts";
 import { Lane } from "./lane.ts";
 import { type LaneHost, runLane } from "./lane_run.ts";
 import { type Destination, DestinationError, type Outcome, type Receipt } from "./outcome.ts";
-import { tellDelivered, tellGivenUp, tellNotTaken } from "./instance_log.ts";
+import {
+  tellDelivered,
+  tellGivenUp,
+  tellGone,
+  tellNotAuthorised,
+  tellNotTaken,
+} from "./instance_log.ts";
+import { LineControl } from "./line_control.ts";
 import type { DeliverySetting, DestinationSnapshot, Paused } from "./delivery_setting.ts";
 import { deliveredEvent, failedEvent } from "./ledger_events.ts";
 import { afterTrouble, TROUBLES, type Troubles } from "./retry.ts";
@@ -52,6 +59,13 @@ export class LaneGroup {
   #healthLog: HealthLog;
   readonly #line = new WaitingLine();
   #troubles = new TroubleBook();
+  /** What a person may do to what waits. */
+  readonly control = new LineControl({
+    line: this.#line,
+    trouble: (entry) => this.#troubles.last(entry),
+    isWanted: (entry) => this.#isWanted(entry),
+    wake: () => this.#wake(),
+  });
   /** Entries of which an attempt ended without an answer. */
   #mayHaveArrived = new WeakSet<Entry>();
   readonly #lanes = new Set<Lane>();
@@ -86,6 +100,8 @@ export class LaneGroup {
       clock: setting.clock,
       isWell: () => this.#health.state === "up",
       isWanted: (entry) => this.#isWanted(entry),
+      begin: (entry) => this.#isWanted(entry) && this.control.begin(entry),
+      notAttempted: (entry) => this.control.end(entry),
       settle: (entry, outcome) => this.#settleSafely(entry, outcome),
       mayHaveArrived: (entry) => void this.#mayHaveArrived.add(entry),
       failed: (error) => this.#destinationFailed(error),
@@ -182,7 +198,8 @@ export class LaneGroup {
     this.#timer.set(Infinity, this.#now());
     await this.#quiet(within);
     this.#line.ripen(Infinity);
-    return this.#line.take(Infinity).filter((entry) => entry.waitsFor(this.name));
+    const left = [...this.#line.take(Infinity), ...this.control.takePassedOver()];
+    return left.filter((entry) => entry.waitsFor(this.name));
   }
 
   async #quiet(within: number): Promise<void> {
@@ -279,19 +296,31 @@ export class LaneGroup {
 
   /** What cannot be settled, because the disk does not do its part, is tried again later. */
   #settleSafely(entry: Entry, outcome: Outcome): Promise<void> | undefined {
-    if (outcome.kind !== "delivered") {
+    const receipt = this.#receiptIn(entry, outcome);
+    if (receipt === undefined) {
       return this.#settle(entry, outcome)
         .catch((error) => this.#unsettled(entry, error))
-        // What is to be tried again is due at its time, not when this session is over.
-        .finally(() => this.#setTimer(this.#now()));
+        .finally(() => {
+          this.control.end(entry);
+          // What is to be tried again is due at its time, not when this session is over.
+          this.#setTimer(this.#now());
+        });
     }
     // A promise for each of the many would be waste: there is nothing to wait for.
     try {
-      this.#deliveredOne(entry, outcome, outcome.warning);
+      this.#deliveredOne(entry, receipt, outcome.kind === "delivered" && outcome.warning);
     } catch (error) {
       this.#unsettled(entry, error);
+      this.control.end(entry);
     }
     return undefined;
+  }
+
+  /** The destination's word that it has the instance, from this attempt or an earlier one; undefined where it has not. */
+  #receiptIn(entry: Entry, outcome: Outcome): Receipt | undefined {
+    if (outcome.kind === "delivered") return outcome;
+    if (outcome.kind !== "duplicate" || !this.#mayHaveArrived.has(entry)) return undefined;
+    return { ...outcome, answer: `${outcome.answer}, so an earlier attempt arrived` };
   }
 
   #unsettled(entry: Entry, error: unknown): void {
@@ -306,16 +335,11 @@ export class LaneGroup {
 
   async #settle(
     entry: Entry,
-    outcome: Exclude<Outcome, { readonly kind: "delivered" }>,
+    outcome: Outcome,
   ): Promise<void> {
     const { spool } = this.#setting;
     switch (outcome.kind) {
       case "duplicate":
-        if (this.#mayHaveArrived.has(entry)) {
-          const answer = `${outcome.answer}, so an earlier attempt arrived`;
-          this.#deliveredOne(entry, { ...outcome, answer }, false);
-          return;
-        }
         await this.#trouble(entry, "refused", outcome.answer);
         return;
       case "interrupted":
@@ -344,13 +368,13 @@ export class LaneGroup {
         return;
       case "gone":
         this.#over(entry);
-        log.warn("Instance is no longer wanted here: it was removed from the queue by hand", {
-          destination: this.name,
-          entry: entry.base,
-        });
+        tellGone(this.name, entry);
         return;
+      case "delivered":
       case "reopen":
-        throw new Error("Defect: an instance that was not attempted has no outcome to settle");
+        throw new Error(
+          "Defect: an instance that arrived or was not attempted has nothing to settle",
+        );
     }
   }
 
@@ -363,12 +387,7 @@ export class LaneGroup {
       this.#setHealth(onMisconfigured(this.#health, reason, now));
     }
     this.#line.delay(entry, now + this.#setting.backOff.mostMs);
-    log.warn("Instance not authorised, will be tried again: {reason}", {
-      reason,
-      destination: this.name,
-      sop: entry.sopInstanceUid,
-      entry: entry.base,
-    });
+    tellNotAuthorised(this.name, entry, reason);
   }
 
   /** An entry needs nothing more of this destination. */
@@ -386,7 +405,10 @@ export class LaneGroup {
     this.#answered(answer);
     ledger.append(
       deliveredEvent(entry, this.name, receipt),
-      () => spool.delivered(entry, this.name),
+      () => {
+        spool.delivered(entry, this.name);
+        this.control.end(entry);
+      },
     );
     const before = this.#health;
     this.#setHealth(onSuccess(before, this.#destination.sessions, this.#now()));
@@ -399,7 +421,7 @@ export class LaneGroup {
   async #trouble(entry: Entry, kind: keyof Troubles, reason: string): Promise<void> {
     const { spool, ledger, backOff, random } = this.#setting;
     const now = this.#now();
-    const met = this.#troubles.note(entry, kind, this.#delivered);
+    const met = this.#troubles.note(entry, kind, this.#delivered, reason);
     const { counts, attempts } = met;
     if (kind === "refused") counts.refused = spool.countTry(entry, this.name);
     const tries = counts[kind];
@@ -417,7 +439,8 @@ export class LaneGroup {
     const next = afterTrouble(kind, met, retryAttempts, backOff, random());
     if (!this.#isWanted(entry)) return;
     if (next.kind === "again") {
-      this.#line.delay(entry, now + next.delayMs);
+      met.dueAt = now + next.delayMs;
+      this.#line.delay(entry, met.dueAt);
       // While the destination is down, its own lines say so; one for each attempt would say nothing more.
       if (this.#health.state !== "up") return;
       tellNotTaken(this.name, entry, reason, tries, next.delayMs);

@@ -27,6 +27,10 @@ export interface LaneHost {
   /** False while the destination is down: one that comes through then shows that it is back. */
   isWell(): boolean;
   isWanted(entry: Entry): boolean;
+  /** False where it is not to be attempted, and not to come back into the line by the lane. */
+  begin(entry: Entry): boolean;
+  /** What was begun was not attempted, and is in the line again where it is wanted. */
+  notAttempted(entry: Entry): void;
   /** What follows; a promise where that takes a while, which must not reject. */
   settle(entry: Entry, outcome: Outcome): Promise<void> | undefined;
   mayHaveArrived(entry: Entry): void;
@@ -63,6 +67,7 @@ export async function runLane(
       }
       const { undone, failure } = await work(lane.session!, destination, signal, host);
       line.putBack(undone.filter((entry) => host.isWanted(entry)));
+      for (const entry of undone) host.notAttempted(entry);
       if (signal.aborted) return;
       if (failure !== undefined) host.failed(failure);
       if (undone.length > 0 || lane.session?.usable === false) {
@@ -102,7 +107,7 @@ function* batch(round: Round, signal: AbortSignal, host: LaneHost): Generator<En
   while (round.left > 0 && !signal.aborted) {
     const [entry] = host.line.take(1);
     if (entry === undefined) return;
-    if (!host.isWanted(entry)) continue;
+    if (!host.begin(entry)) continue;
     round.taken.add(entry);
     yield entry;
     // While it is down, one that comes through shows that it is back.

@@ -8,6 +8,7 @@
 import type { Clock } from "../clock.ts";
 import type { Entry } from "../spool/entry.ts";
 import { LaneGroup } from "./lane_group.ts";
+import type { LineControl } from "./line_control.ts";
 import type { DeliverySetting, DestinationSnapshot, Paused } from "./delivery_setting.ts";
 import type { Destination } from "./outcome.ts";
 import { StudyHold } from "./study_hold.ts";
@@ -76,6 +77,19 @@ export class Scheduler {
   /** Instances held back until their study is quiet. */
   get held(): number {
     return this.#hold?.length ?? 0;
+  }
+
+  /** What a person may do to what waits for a destination; undefined where there is none of that name. */
+  control(destination: string): LineControl | undefined {
+    return this.#groups.get(destination)?.control;
+  }
+
+  /** A person wants these attempted now: neither their study nor their own delay is waited for. */
+  hurry(destination: string, entries: ReadonlySet<Entry>): void {
+    this.control(destination)?.hurry(entries);
+    if (this.#patient.has(destination)) {
+      this.addTo(destination, this.#takeHeld(destination, (entry) => entries.has(entry)));
+    }
   }
 
   snapshot(): DestinationSnapshot[] {
@@ -172,11 +186,11 @@ export class Scheduler {
   }
 
   /** What is held and wants a destination, which no longer is held for it. */
-  #takeHeld(name: string): Entry[] {
+  #takeHeld(name: string, which: (entry: Entry) => boolean = () => true): Entry[] {
     const taken: Entry[] = [];
     for (const entry of this.#hold?.entries() ?? []) {
       const served = this.#served.get(entry) ?? [];
-      if (!entry.waitsFor(name) || served.includes(name)) continue;
+      if (!entry.waitsFor(name) || served.includes(name) || !which(entry)) continue;
       this.#served.set(entry, [...served, name]);
       if (this.#patient.has(name)) taken.push(entry);
     }

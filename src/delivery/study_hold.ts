@@ -32,7 +32,9 @@ export class StudyHold {
   /** Entries held. */
   get length(): number {
     let length = 0;
-    for (const held of this.#studies.values()) length += held.entries.length;
+    for (const { entries } of this.#studies.values()) {
+      for (const { queued } of entries) length += Number(queued);
+    }
     return length;
   }
 

@@ -8,12 +8,22 @@
 import type { Entry } from "../spool/entry.ts";
 import { DOUBTFUL, type Met, noTroubles, type Troubles } from "./retry.ts";
 
-interface Trouble extends Met {
+/** What an instance met when it was attempted last. */
+export interface LastTrouble {
+  /** In words. */
+  readonly reason: string;
+  /** When it is tried again, in ms since 1970; undefined where that has not been decided. */
+  readonly dueAt: number | undefined;
+}
+
+interface Trouble extends Met, LastTrouble {
   readonly counts: Troubles;
   attempts: number;
   othersPass: boolean;
   /** Instances the destination had taken when this one was last tried. */
   deliveredThen: number;
+  reason: string;
+  dueAt: number | undefined;
 }
 
 export class TroubleBook {
@@ -23,19 +33,34 @@ export class TroubleBook {
    * Notes a failed attempt.
    *
    * @param delivered instances the destination has taken so far
+   * @param reason in words
    */
-  note(entry: Entry, kind: keyof Troubles, delivered: number): Trouble {
+  note(entry: Entry, kind: keyof Troubles, delivered: number, reason: string): Trouble {
     let trouble = this.#troubles.get(entry);
     if (trouble === undefined) {
-      trouble = { counts: noTroubles(), attempts: 0, othersPass: false, deliveredThen: delivered };
+      trouble = {
+        counts: noTroubles(),
+        attempts: 0,
+        othersPass: false,
+        deliveredThen: delivered,
+        reason,
+        dueAt: undefined,
+      };
       this.#troubles.set(entry, trouble);
     }
     trouble.attempts++;
+    trouble.reason = reason;
+    trouble.dueAt = undefined;
     trouble.othersPass = delivered > trouble.deliveredThen;
     trouble.deliveredThen = delivered;
     const { counts, othersPass } = trouble;
     if (othersPass || counts[kind] === 0 || !DOUBTFUL.has(kind)) counts[kind]++;
     return trouble;
+  }
+
+  /** The latest trouble of an instance; undefined where it has met none. */
+  last(entry: Entry): LastTrouble | undefined {
+    return this.#troubles.get(entry);
   }
 
   /** The instance is done with. */

@@ -77,6 +77,26 @@ export class WaitingLine {
     }
   }
 
+  /** Keeps those alone of which it is true, asked once for each. Takes the time of the whole line. */
+  keep(wanted: (entry: Entry) => boolean): void {
+    const ready = this.#ready.slice(this.#head) as Entry[];
+    this.#ready = ready.filter(wanted);
+    this.#head = 0;
+    const delayed = this.#delayed.splice(0);
+    for (const { entry, dueAt } of delayed) if (wanted(entry)) this.delay(entry, dueAt);
+  }
+
+  /** Moves those of these that wait for a time to the front of the line, the first due first; false where none do. */
+  hurry(entries: ReadonlySet<Entry>): boolean {
+    const due = this.#delayed.filter(({ entry }) => entries.has(entry));
+    if (due.length === 0) return false;
+    const others = this.#delayed.filter(({ entry }) => !entries.has(entry));
+    this.#delayed.length = 0;
+    for (const { entry, dueAt } of others) this.delay(entry, dueAt);
+    this.putBack(due.sort((a, b) => a.dueAt - b.dueAt).map(({ entry }) => entry));
+    return true;
+  }
+
   /** Moves the entries that are due to the end of the line. */
   ripen(now: number): void {
     const heap = this.#delayed;

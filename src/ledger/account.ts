@@ -55,6 +55,8 @@ export class Account {
         for (const destination of event.for) this.#accept(event.id, destination);
         return;
       case "failed":
+      case "held":
+      case "released":
       case "corrupt":
         return;
     }

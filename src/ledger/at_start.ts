@@ -27,6 +27,8 @@ export interface Present {
   /** Where its file is now. */
   readonly path: string;
   readonly waiting: readonly { readonly destination: string }[];
+  /** Whether it was held back by a person, of what lies beside the queue. */
+  readonly held?: boolean;
 }
 
 /** What the end of the ledger says is delivered: destinations, by the instance's id. */
@@ -49,7 +51,7 @@ export interface StartOptions extends Omit<ReconcileOptions, "seen"> {
   readonly ledger: EventTaker;
   /** Everything that was in the queue when the forwarder started. */
   readonly queued: readonly Present[];
-  /** Everything that was in `failed/` then. */
+  /** Everything that was in `failed/` and `held/` then. */
   readonly failed: readonly Present[];
 }
 
@@ -74,6 +76,7 @@ export async function settleAtStart(
     if (unseen.get(one.base) === one) continue;
     others.set(one.base, [...others.get(one.base) ?? [], one]);
   }
+  const besideAs = ({ held }: Present) => held === true ? "held" : "failed";
   const waitsFor = ({ waiting }: Present, destination: string) =>
     waiting.some((one) => one.destination === destination);
   const balance = await reconcile(files, {
@@ -81,9 +84,9 @@ export async function settleAtStart(
     there: (id, destination) => {
       const first = unseen.get(id);
       if (first === undefined) return undefined;
-      if (waitsFor(first, destination)) return inFailed.has(first) ? "failed" : "queued";
-      const other = others.get(id)?.some((one) => waitsFor(one, destination));
-      return other ? "failed" : undefined;
+      if (waitsFor(first, destination)) return inFailed.has(first) ? besideAs(first) : "queued";
+      const other = others.get(id)?.find((one) => waitsFor(one, destination));
+      return other === undefined ? undefined : besideAs(other);
     },
     seen: (event) => {
       if (event.event === "accepted") unseen.delete(event.id);

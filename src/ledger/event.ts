@@ -3,7 +3,8 @@
  *
  * Owns the lines' shape, in both directions. Pure. An instance is named by its `id`, the part of its name in the spool
  * that never changes; the SOP Instance UID is beside it, for people. A line that cannot be read is undefined, never a
- * guess: a crash may cut the last one short.
+ * guess: a crash may cut the last one short. An event that a version does not know is such a line to it: it is counted and
+ * passed over, so one that closes a pair must never be added.
  */
 
 /** An instance was received and is on the disk. */
@@ -56,7 +57,7 @@ export interface Failed {
   readonly tries: number;
 }
 
-/** Out of `failed/` and in the queue again. */
+/** Out of `failed/` and in the queue again; or a person had it attempted at once. */
 export interface Retried {
   readonly event: "retried";
   readonly id: string;
@@ -66,6 +67,28 @@ export interface Retried {
   readonly of: string;
   /** Destinations it waits for now; others than `of` where it had been unrouted. */
   readonly for: readonly string[];
+  /** Which person, where that is known; in `removed`, `held` and `released`, too. */
+  readonly who?: string;
+}
+
+/** A person holds it back from a destination; it waits in `held/`. Written before it is done. */
+export interface Held {
+  readonly event: "held";
+  readonly id: string;
+  readonly at: string;
+  readonly to: string;
+  readonly by: "person";
+  readonly who?: string;
+}
+
+/** Out of `held/` and in the queue again. Written before it is done. */
+export interface Released {
+  readonly event: "released";
+  readonly id: string;
+  readonly at: string;
+  readonly to: string;
+  readonly by: "person";
+  readonly who?: string;
 }
 
 /** The stored file does not match its checksum; it lies in `corrupt/` and is never sent. */
@@ -83,6 +106,7 @@ export interface Removed {
   readonly at: string;
   readonly to: string;
   readonly by: "person";
+  readonly who?: string;
 }
 
 /** A person has seen that it is missing: it raises no alarm any more. */
@@ -92,6 +116,7 @@ export interface Settled {
   readonly at: string;
   readonly to: string;
   readonly by: "person";
+  readonly who?: string;
 }
 
 export type LedgerEvent =
@@ -99,6 +124,8 @@ export type LedgerEvent =
   | Delivered
   | Failed
   | Retried
+  | Held
+  | Released
   | Corrupt
   | Removed
   | Settled;
@@ -118,6 +145,8 @@ const TEXTS: Readonly<Record<LedgerEvent["event"], readonly string[]>> = {
   delivered: ["to", "sop", "answer"],
   failed: ["to", "kind", "reason"],
   retried: ["by", "of"],
+  held: ["to", "by"],
+  released: ["to", "by"],
   corrupt: ["reason"],
   removed: ["to", "by"],
   settled: ["to", "by"],
@@ -147,7 +176,7 @@ export type AccountEvent =
   | Pick<Accepted, "event" | "id" | "for">
   | Pick<Delivered | Removed | Settled, "event" | "id" | "to">
   | Pick<Retried, "event" | "id" | "of" | "for">
-  | Pick<Failed | Corrupt, "event" | "id">;
+  | Pick<Failed | Corrupt | Held | Released, "event" | "id">;
 
 const ACCEPTED = '{"event":"accepted","id":"';
 const DELIVERED = '{"event":"delivered","id":"';

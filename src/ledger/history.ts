@@ -13,10 +13,10 @@ import { readLedger } from "./files.ts";
 /** How an instance stands with one destination. */
 export interface Standing {
   readonly destination: string;
-  readonly state: "delivered" | "queued" | "failed" | "corrupt" | "removed" | "missing";
+  readonly state: "delivered" | "queued" | "failed" | "held" | "corrupt" | "removed" | "missing";
   /** The first delivery, where it was delivered. */
   readonly delivery: Delivered | undefined;
-  /** Why it failed, the last time it did; why it is corrupt. */
+  /** Why it failed, the last time it did; who holds it; why it is corrupt. */
   readonly reason: string | undefined;
 }
 
@@ -123,9 +123,6 @@ function standingsOf(
     const delivery = events.find((event): event is Delivered =>
       event.event === "delivered" && event.to === destination
     );
-    const reason = events.findLast((event) =>
-      (event.event === "failed" && event.to === destination) || event.event === "corrupt"
-    );
     const removed = events.some((event) => event.event === "removed" && event.to === destination);
     const place = places.get(`${id} ${destination}`) ?? places.get(`${id} *`);
     const state = delivery !== undefined ? "delivered" : place ?? (removed ? "removed" : "missing");
@@ -133,10 +130,20 @@ function standingsOf(
       destination,
       state,
       delivery,
-      reason: (state === "failed" || state === "corrupt") && reason !== undefined &&
-          "reason" in reason
-        ? reason.reason
-        : undefined,
+      reason: reasonOf(state, destination, events),
     };
   });
+}
+
+function reasonOf(
+  state: Standing["state"],
+  destination: string,
+  events: readonly LedgerEvent[],
+): string | undefined {
+  const last = events.findLast((event) =>
+    event.event === state &&
+    (event.event === "corrupt" || ("to" in event && event.to === destination))
+  );
+  if (last?.event === "held") return last.who === undefined ? undefined : `by ${last.who}`;
+  return last?.event === "failed" || last?.event === "corrupt" ? last.reason : undefined;
 }

@@ -1,6 +1,6 @@
 /*
- * The ledger held against the spool: accepted = delivered + removed + queued + failed + corrupt + missing, for each
- * destination.
+ * The ledger held against the spool: accepted = delivered + removed + queued + failed + held + corrupt + missing, for
+ * each destination.
  *
  * Reads both and changes neither. A forwarder may be at work meanwhile: what seems to be missing is looked for again, in
  * what the ledger says since and where the spool has moved it, before it is called so.
@@ -23,6 +23,8 @@ const NAMES_AT_ONCE = 2000;
 export interface DestinationBalance extends Tally {
   queued: number;
   failed: number;
+  /** Held back by a person. */
+  held: number;
   corrupt: number;
   missing: number;
 }
@@ -50,7 +52,7 @@ export interface ReconcileOptions {
   /** Waits so many ms. */
   readonly pause: (ms: number) => Promise<void>;
   /** Where a pair that is accepted is known to be: it is not looked for, and costs no memory. */
-  readonly there?: (id: string, destination: string) => "queued" | "failed" | undefined;
+  readonly there?: (id: string, destination: string) => "queued" | "failed" | "held" | undefined;
   /** Told of each line, beside the account. */
   readonly seen?: (event: AccountEvent) => void;
   readonly signal?: AbortSignal;
@@ -69,7 +71,7 @@ export async function reconcile(files: FileSystem, options: ReconcileOptions): P
     let balance = found.get(destination);
     if (balance === undefined) {
       const tally = account.tallies.get(destination);
-      balance = { ...NO_TALLY, ...tally, queued: 0, failed: 0, corrupt: 0, missing: 0 };
+      balance = { ...NO_TALLY, ...tally, queued: 0, failed: 0, held: 0, corrupt: 0, missing: 0 };
       found.set(destination, balance);
     }
     return balance;

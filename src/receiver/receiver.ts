@@ -6,6 +6,7 @@
  * associate `admission.ts`.
  */
 
+import type { ReceptionObserver } from "../activity/observer.ts";
 import type { Config } from "../config/load.ts";
 import { isStorageClass, transferSyntaxName, VERIFICATION } from "../dicom/uid.ts";
 import { serve } from "../dimse/scp.ts";
@@ -47,6 +48,7 @@ export class Receiver {
   #config: Config;
   readonly #spool: Spool;
   readonly #service: StoreService;
+  readonly #observer: ReceptionObserver | undefined;
   #options: AssociationOptions;
   #hostIsAllowed: (host: string) => boolean;
   readonly #connections = new Set<Connection>();
@@ -56,10 +58,11 @@ export class Receiver {
   #listener: Deno.TcpListener | undefined;
   #accepting: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, spool: Spool, service: StoreService) {
+  constructor(config: Config, spool: Spool, service: StoreService, observer?: ReceptionObserver) {
     this.#config = config;
     this.#spool = spool;
     this.#service = service;
+    this.#observer = observer;
     this.#hostIsAllowed = hostFilter(config.allowedHosts);
     this.#options = optionsOf(config);
   }
@@ -136,6 +139,7 @@ export class Receiver {
         continue;
       }
       if (this.#isCrowded(connection.remoteAddr.hostname)) {
+        this.#observer?.connectionDropped();
         connection.close();
         continue;
       }
@@ -227,6 +231,7 @@ export class Receiver {
         called: request.calledAeTitle,
         from: association.peer,
       });
+      this.#observer?.associationRejected(refusal.result, refusal.source, refusal.reason);
       await association.reject(refusal.result, refusal.source, refusal.reason);
       return false;
     }
@@ -235,6 +240,7 @@ export class Receiver {
       request,
       (abstractSyntax) => abstractSyntax === VERIFICATION || isStorageClass(abstractSyntax),
     );
+    this.#observer?.associationAccepted();
     log.info("Association accepted", {
       calling: request.callingAeTitle,
       called: request.calledAeTitle,

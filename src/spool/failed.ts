@@ -1,5 +1,6 @@
 /*
- * `failed/<destination>/`: instances given up for now, each beside the reason in a file a person can read.
+ * `failed/<destination>/`: instances given up for now, each beside the reason in a file a person can read. `held/` has the
+ * same shape: instances that a person holds back.
  *
  * Owns the reason's shape and the listing; moving files in and out is the spool's.
  */
@@ -8,15 +9,20 @@ import { join } from "node:path";
 import { type EntryIdentity, parseName } from "./entry_name.ts";
 import { type FileSystem, readFully } from "./file_system.ts";
 
-/** Why an instance lies in `failed/`. */
+/** Why an instance lies in `failed/` or `held/`. */
 export interface FailureReason {
-  /** `refused` by the destination, `not-configured` any more, `unrouted` where no route matched. */
-  readonly kind: "refused" | "not-configured" | "unrouted";
+  /**
+   * `refused` by the destination, `not-configured` any more, `unrouted` where no route matched; `held` by a person, in
+   * `held/`.
+   */
+  readonly kind: "refused" | "not-configured" | "unrouted" | "held";
   /** One plain sentence. */
   readonly reason: string;
   /** ISO 8601 */
   readonly when: string;
   readonly tries: number;
+  /** Who holds it. */
+  readonly by?: string;
 }
 
 /** The destination that instances wait for which no route matches. */
@@ -31,7 +37,7 @@ export interface FailedInstance {
   readonly reason: () => FailureReason | undefined;
 }
 
-/** All failed instances, or those of one destination. */
+/** All failed instances, or those of one destination; of `held/`, those held. */
 export function* listFailed(
   files: FileSystem,
   failedDirectory: string,
@@ -69,7 +75,8 @@ export function orphanedReasons(files: FileSystem, failedDirectory: string): str
   return found;
 }
 
-function readReason(files: FileSystem, path: string): FailureReason | undefined {
+/** Reads a reason's file; undefined where it is missing or is none. */
+export function readReason(files: FileSystem, path: string): FailureReason | undefined {
   if (!files.exists(path)) return undefined;
   const file = files.open(path, "read");
   try {

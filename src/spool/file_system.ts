@@ -337,6 +337,16 @@ export async function secondName(
   to: string,
   directory: string,
 ): Promise<void> {
+  await secondNameUnsynced(files, from, to);
+  await files.syncDirectory(directory);
+}
+
+/** The same for who syncs the directory afterwards, once for many. */
+export async function secondNameUnsynced(
+  files: FileSystem,
+  from: string,
+  to: string,
+): Promise<void> {
   const part = `${to}.part`;
   if (files.exists(part)) files.remove(part);
   try {
@@ -347,5 +357,4 @@ export async function secondName(
     await copyFile(files, from, part);
   }
   if (files.exists(part)) renameAway(files, part, to);
-  await files.syncDirectory(directory);
 }

@@ -1,5 +1,5 @@
 /*
- * The spool as seen from outside the daemon: what waits, what failed, and the two things a person may do about it.
+ * The spool as seen from outside the daemon: what waits, what failed, what is held, and what a person may do about it.
  *
  * Works on the directory alone, whether a daemon runs on it or not. Every change is one rename or one removal of a file,
  * which the daemon finds: what is put back by way of `retry/`, what was removed when it opens it.
@@ -22,21 +22,22 @@ export interface QueueItem {
   /** What `queue retry` and `queue remove` call it. */
   readonly id: string;
   readonly destination: string;
-  readonly state: "queued" | "failed";
+  readonly state: "queued" | "failed" | "held";
   /** ms since 1970 */
   readonly receivedMs: number;
   readonly tries: number;
   readonly path: string;
-  /** Why it failed. */
+  /** Why it failed, or is held. */
   readonly reason?: string;
 }
 
-/** Everything in the queue and in `failed/`, an item for each destination. */
+/** Everything in the queue, in `failed/` and in `held/`, an item for each destination. */
 export function* listItems(files: FileSystem, directory: string): Generator<QueueItem> {
   const paths = spoolPaths(directory);
   // Files that are not the spool's are the daemon's to report.
   for (const entry of listQueue(files, paths.queue, () => {})) yield* fromQueued(entry);
-  for (const failed of listFailed(files, paths.failed)) yield fromFailed(failed);
+  for (const failed of listFailed(files, paths.failed)) yield fromApart(failed, "failed");
+  for (const held of listFailed(files, paths.held)) yield fromApart(held, "held");
 }
 
 /**
@@ -52,7 +53,8 @@ export async function visitItems(
   await visitQueue(files, paths.queue, new WaitingLists(), (entry) => {
     for (const item of fromQueued(entry)) take(item);
   }, () => {});
-  for (const failed of listFailed(files, paths.failed)) take(fromFailed(failed));
+  for (const failed of listFailed(files, paths.failed)) take(fromApart(failed, "failed"));
+  for (const held of listFailed(files, paths.held)) take(fromApart(held, "held"));
 }
 
 function fromQueued(entry: Entry): QueueItem[] {
@@ -68,13 +70,16 @@ function fromQueued(entry: Entry): QueueItem[] {
 }
 
 /** The reason is in a file of its own, which is opened for who asks for it: to count a hundred thousand needs none. */
-function fromFailed({ base, destination, identity, path, reason }: FailedInstance): QueueItem {
+function fromApart(
+  { base, destination, identity, path, reason }: FailedInstance,
+  state: "failed" | "held",
+): QueueItem {
   let known: { readonly why: FailureReason | undefined } | undefined;
   const why = () => (known ??= { why: reason() }).why;
   return {
     id: base,
     destination,
-    state: "failed",
+    state,
     receivedMs: identity.receivedMs,
     get tries() {
       return why()?.tries ?? 0;
@@ -94,7 +99,7 @@ export interface Whereabouts {
    * whose way from `unrouted` to where they were routed a crash undid.
    */
   readonly destination: string | undefined;
-  readonly state: "queued" | "failed" | "corrupt";
+  readonly state: "queued" | "failed" | "held" | "corrupt";
 }
 
 /** Every instance in the spool, by names alone but for the few that wait in `incoming/`. */
@@ -117,6 +122,9 @@ export function* whereabouts(files: FileSystem, directory: string): Generator<Wh
   }
   for (const { base: id, destination } of listFailed(files, paths.failed)) {
     yield { id, destination: routed(destination), state: "failed" };
+  }
+  for (const { base: id, destination } of listFailed(files, paths.held)) {
+    yield { id, destination, state: "held" };
   }
   for (const name of files.list(paths.corrupt)) {
     const parsed = parseName(name);
@@ -159,10 +167,14 @@ export function countCorrupt(files: FileSystem, directory: string): number {
 
 /** Instances put back that no daemon has taken yet. */
 export function countRetry(files: FileSystem, directory: string): number {
-  return [...files.list(spoolPaths(directory).retry)].length;
+  let count = 0;
+  for (const name of files.list(spoolPaths(directory).retry)) {
+    if (parseName(name) !== undefined) count++;
+  }
+  return count;
 }
 
-/** Puts a failed item back: the daemon takes it within a second, or when it starts. */
+/** Puts an item back that failed or is held: the daemon takes it within a second, or when it starts. */
 export function retryItem(files: FileSystem, directory: string, item: QueueItem): void {
   const { retry } = spoolPaths(directory);
   files.makeDirectory(retry);
@@ -175,27 +187,45 @@ export function retryItem(files: FileSystem, directory: string, item: QueueItem)
  * Removes an item for good. Of an instance that waits for other destinations, too, only this destination is taken out.
  */
 export function removeItem(files: FileSystem, item: QueueItem): void {
-  if (item.state === "failed") {
+  if (item.state !== "queued") {
     files.remove(item.path);
     removeIfThere(files, item.path.replace(/\.dcm$/, ".json"));
     return;
   }
-  const slash = Math.max(item.path.lastIndexOf("/"), item.path.lastIndexOf("\\"));
-  const bucket = item.path.slice(0, slash);
-  // Another item of the same file may have been removed since the listing: look again, in all of the bucket only where
-  // there is no telling what it is called then. There may be a million names in it, and as many items to remove.
-  for (const name of namesLeft(item.path.slice(slash + 1)) ?? files.list(bucket)) {
-    const parsed = parseName(name);
-    if (parsed?.base !== item.id || !files.exists(join(bucket, name))) continue;
-    const left = parsed.waiting.filter((one) => one.destination !== item.destination);
-    if (left.length === parsed.waiting.length) continue;
-    if (left.length === 0) files.remove(join(bucket, name));
-    else files.rename(join(bucket, name), join(bucket, formatName(item.id, left)));
-    return;
-  }
+  const now = nameNow(files, item);
+  if (now === undefined) return;
+  if (now.less === undefined) files.remove(now.path);
+  else files.rename(now.path, now.less);
 }
 
-function removeIfThere(files: FileSystem, path: string): void {
+/** The file of a queued item by the name that it has now. */
+export interface NameNow {
+  readonly path: string;
+  /** Its name without the item's destination; undefined where it waits for no other. */
+  readonly less: string | undefined;
+  /** The folder it is in. */
+  readonly folder: string;
+}
+
+/** Looks a queued item's file up; undefined where it does not wait for that destination any more. */
+export function nameNow(files: FileSystem, item: QueueItem): NameNow | undefined {
+  const slash = Math.max(item.path.lastIndexOf("/"), item.path.lastIndexOf("\\"));
+  const folder = item.path.slice(0, slash);
+  // Another item of the same file may have been removed since the listing: look again, in all of the bucket only where
+  // there is no telling what it is called then. There may be a million names in it, and as many items to remove.
+  for (const name of namesLeft(item.path.slice(slash + 1)) ?? files.list(folder)) {
+    const parsed = parseName(name);
+    if (parsed?.base !== item.id || !files.exists(join(folder, name))) continue;
+    const left = parsed.waiting.filter((one) => one.destination !== item.destination);
+    if (left.length === parsed.waiting.length) continue;
+    const less = left.length === 0 ? undefined : join(folder, formatName(item.id, left));
+    return { path: join(folder, name), less, folder };
+  }
+  return undefined;
+}
+
+/** Removes the reason beside an instance that is not there any more. */
+export function removeIfThere(files: FileSystem, path: string): void {
   try {
     if (files.exists(path)) files.remove(path);
   } catch (error) {

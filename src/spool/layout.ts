@@ -20,8 +20,8 @@ export async function makeSpool(
   directory: string,
   hasVersion: boolean,
 ): Promise<void> {
-  const { version, incoming, queue, failed, retry, corrupt, ledger } = spoolPaths(directory);
-  for (const path of [incoming, queue, failed, retry, corrupt, ledger]) {
+  const { version, incoming, queue, failed, held, retry, corrupt, ledger } = spoolPaths(directory);
+  for (const path of [incoming, queue, failed, held, retry, corrupt, ledger]) {
     files.makeDirectory(path);
   }
   for (const bucket of bucketNames()) files.makeDirectory(join(queue, bucket));

@@ -12,6 +12,7 @@ export function spoolPaths(directory: string) {
     incoming: join(directory, "incoming"),
     queue: join(directory, "queue"),
     failed: join(directory, "failed"),
+    held: join(directory, "held"),
     retry: join(directory, "retry"),
     corrupt: join(directory, "corrupt"),
     ledger: join(directory, "ledger"),

@@ -65,12 +65,10 @@ export async function adoptRetries(
   return adopted;
 }
 
-/** Takes back what failed because its destination was not configured. */
-export function restoreConfigured(host: PutBackHost, configured: ReadonlySet<string>): Entry[] {
-  return [...restoring(host, configured)].filter((entry) => entry !== undefined);
-}
-
-/** The same one by one; undefined where one was looked at and stays. */
+/**
+ * Takes back what failed because its destination was not configured, one by one; undefined where one was looked at and
+ * stays.
+ */
 export function* restoring(
   host: PutBackHost,
   configured: ReadonlySet<string>,

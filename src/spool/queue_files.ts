@@ -22,6 +22,8 @@ export class QueueFiles {
   readonly #again: TryAgain;
   /** Takes the file of an entry that nobody waits for any more; false where it is to be removed. */
   readonly #reuse: (entry: Entry) => boolean;
+  /** Told of each change of what an entry waits for. */
+  readonly #changed: (before: readonly Waiting[], after: readonly Waiting[]) => void;
   /** Removals under way. */
   readonly #removals = new Set<Promise<void>>();
   /** Paths of the buckets, by their names: one text each, whatever lies in them. */
@@ -31,46 +33,70 @@ export class QueueFiles {
 
   /**
    * @param queue the directory of the queue
-   * @param reuse takes the file of an entry that nobody waits for any more; false where it is to be removed
+   * @param host `reuse` takes the file of an entry that nobody waits for any more, false where it is to be removed;
+   * `changed` is told what an entry waited for and waits for now
    */
   constructor(
     files: FileSystem,
     queue: string,
     after: Clock["after"],
     report: (message: string, error?: unknown) => void,
-    reuse: (entry: Entry) => boolean,
+    host: {
+      readonly reuse: (entry: Entry) => boolean;
+      readonly changed?: (before: readonly Waiting[], after: readonly Waiting[]) => void;
+    },
   ) {
     this.#files = files;
     this.#queue = queue;
     this.#report = report;
-    this.#reuse = reuse;
+    this.#reuse = host.reuse;
+    this.#changed = host.changed ?? (() => {});
     this.#again = new TryAgain(after, report);
   }
 
-  /** One destination needs nothing more. The last one ends the entry. */
-  drop(entry: Entry, destination: string): void {
+  /**
+   * One destination needs nothing more. The last one ends the entry.
+   *
+   * @param notThere called where the file is not under the name known, or its name no longer has the destination: another
+   * process moved it
+   */
+  drop(entry: Entry, destination: string, notThere: () => void = () => {}): void {
     for (let attempt = 0; entry.queued && attempt < 2; attempt++) {
       const before = entry.waiting;
       const left = before.filter((one) => one.destination !== destination);
-      if (left.length === before.length) return;
-      entry.waiting = this.#shared(left);
+      if (left.length === before.length) break;
       if (left.length === 0) {
-        entry.queued = false;
-        if (!this.#reuse(entry)) this.removeLater(entry.path);
+        this.leave(entry);
+        if (!this.#reuse(entry)) this.removeLater(entry.path, notThere);
         return;
       }
+      this.#wait(entry, left);
       if (this.rename(entry)) return;
       // A person took another destination out of the name meanwhile: once more with what it says now.
-      entry.waiting = before;
+      this.#wait(entry, before);
       this.findAgain(entry);
     }
+    notThere();
+  }
+
+  /** An entry waits for nothing more. What becomes of its file is the caller's. */
+  leave(entry: Entry): void {
+    entry.queued = false;
+    this.#wait(entry, []);
+  }
+
+  #wait(entry: Entry, waiting: readonly Waiting[]): void {
+    const before = entry.waiting;
+    entry.waiting = this.#shared(waiting);
+    this.#changed(before, entry.waiting);
   }
 
   /** One more refusal by a destination, remembered in the name: how many there are now. */
   countTry(entry: Entry, destination: string): number {
     if (!entry.waiting.some((one) => one.destination === destination)) return 0;
     const tries = entry.triesOf(destination) + 1;
-    entry.waiting = this.#shared(
+    this.#wait(
+      entry,
       entry.waiting.map((one) => one.destination === destination ? { ...one, tries } : one),
     );
     if (!this.rename(entry)) this.findAgain(entry);
@@ -171,11 +197,10 @@ export class QueueFiles {
       // The same instance may be there a second time, for a destination it was put back for.
       if (!parsed.waiting.every((one) => entry.waitsFor(one.destination))) continue;
       entry.path = join(directory, name);
-      entry.waiting = this.#shared(parsed.waiting);
+      this.#wait(entry, parsed.waiting);
       return true;
     }
-    entry.queued = false;
-    entry.waiting = [];
+    this.leave(entry);
     return false;
   }
 
@@ -188,10 +213,12 @@ export class QueueFiles {
     return names.filter((name) => this.#files.exists(join(directory, name)));
   }
 
-  /** Removes a file without blocking; `settled` waits for it. */
-  removeLater(path: string): void {
-    const removal = this.#files.removeLater(path).catch((error) => this.#notRemoved(path, error))
-      .finally(() => this.#removals.delete(removal));
+  /** Removes a file without blocking; `settled` waits for it. `notThere` is called where there is none. */
+  removeLater(path: string, notThere: () => void = () => {}): void {
+    const removal = this.#files.removeLater(path).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) notThere();
+      else this.#notRemoved(path, error);
+    }).finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
 

@@ -18,7 +18,6 @@ import {
   receivedMsOf,
   sequenceOf,
 } from "./entry_name.ts";
-import { listFailed } from "./failed.ts";
 import { type FileSystem, readFully, type SpoolFile } from "./file_system.ts";
 import type { spoolPaths } from "./paths.ts";
 import { WaitingLists } from "./waiting_lists.ts";
@@ -104,15 +103,12 @@ export function inOrderReceived(entries: readonly Entry[]): Entry[] {
   return sorted;
 }
 
-/** The highest sequence in use by what lies beside the queue; 0 where nothing does. */
+/** The highest sequence in use in `retry/` and `corrupt/`; 0 where nothing lies there. */
 export function highestAside(
   files: FileSystem,
-  { failed, retry, corrupt }: ReturnType<typeof spoolPaths>,
+  { retry, corrupt }: ReturnType<typeof spoolPaths>,
 ): number {
   let highest = 0;
-  for (const { identity } of listFailed(files, failed)) {
-    highest = Math.max(highest, identity.sequence);
-  }
   for (const directory of [retry, corrupt]) {
     for (const name of files.list(directory)) {
       highest = Math.max(highest, parseName(name)?.identity.sequence ?? 0);

@@ -5,6 +5,7 @@
  *     incoming/<slot>.part          made ahead, one taken for each instance
  *     queue/<00..ff>/<name>.dcm     committed, waiting for the destinations in its name
  *     failed/<destination>/         given up for now, with the reason beside each
+ *     held/<destination>/           held back by a person; never sent, never deleted
  *     retry/<name>.dcm              put back by hand; adopted into the queue
  *     corrupt/                      does not match its own checksum; never sent, never deleted
  *
@@ -20,15 +21,10 @@ import { isSlotName } from "./commit_record.ts";
 import { moveToCorrupt, noteReason } from "./corrupt.ts";
 import { SpoolDisk } from "./disk.ts";
 import { Entry } from "./entry.ts";
+import { Apart } from "./apart.ts";
 import { bucketOf, formatBase, sequenceOf } from "./entry_name.ts";
-import { type FailureReason, formatReason, orphanedReasons } from "./failed.ts";
-import {
-  type FileSystem,
-  renameAway,
-  replaceTextFile,
-  secondName,
-  type SpoolFile,
-} from "./file_system.ts";
+import { type FailureReason, orphanedReasons } from "./failed.ts";
+import type { FileSystem, SpoolFile } from "./file_system.ts";
 import {
   type Committed,
   IncomingInstance,
@@ -39,7 +35,8 @@ import { isHeld, patiently } from "./held.ts";
 import { makeSpool } from "./layout.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
-import { adoptRetries, type PutBackHost, restoreConfigured, restoring } from "./put_back.ts";
+import { QueueIndex } from "./queue_index.ts";
+import { adoptRetries, type PutBackHost, restoring } from "./put_back.ts";
 import { examineSlot, highestAside, inOrderReceived, readQueue } from "./recovery.ts";
 import { Slots, USED_ROOM } from "./slots.ts";
 import { CorruptError, StoredInstance } from "./stored_instance.ts";
@@ -61,6 +58,8 @@ export interface SpoolOptions {
   readonly report: (message: string, error?: unknown) => void;
   /** Told of every instance that is set aside in `corrupt/`. */
   readonly damaged?: (id: string, reason: string) => void;
+  /** Told how long each instance waited for its sync, in ms. */
+  readonly synced?: (ms: number) => void;
 }
 
 export class Spool implements IncomingOwner {
@@ -75,6 +74,10 @@ export class Spool implements IncomingOwner {
   #buffers: Uint8Array[] = [];
   readonly #after: Clock["after"];
   readonly #queueFiles: QueueFiles;
+  /** What is in the queue, in `failed/` and in `held/`. */
+  readonly index = new QueueIndex();
+  /** What is kept apart from the queue. */
+  readonly apart: Apart;
   /** Committed, perhaps, and not to be read when the spool was recovered: another program held them. */
   readonly #unread = new Set<string>();
   /** How often each entry's file is open now. */
@@ -94,8 +97,20 @@ export class Spool implements IncomingOwner {
       this.#paths.queue,
       this.#after,
       options.report,
-      (entry) => this.#reuse(entry),
+      {
+        reuse: (entry) => this.#reuse(entry),
+        changed: (before, after) => this.index.changed(before, after),
+      },
     );
+    this.apart = new Apart({
+      files: options.files,
+      paths: this.#paths,
+      after: this.#after,
+      report: options.report,
+      queueFiles: this.#queueFiles,
+      index: this.index,
+      enqueue: (committed, destinations) => this.#moveIntoQueue(committed, destinations),
+    });
   }
 
   /**
@@ -131,8 +146,9 @@ export class Spool implements IncomingOwner {
     routeStored: (instance: StoredInstance) => Promise<readonly string[]>,
   ): Promise<Entry[]> {
     this.#saw(highestAside(this.#files, this.#paths));
-    for (const path of orphanedReasons(this.#files, this.#paths.failed)) {
-      this.#queueFiles.remove(path);
+    this.#saw(this.apart.read());
+    for (const directory of [this.#paths.failed, this.#paths.held]) {
+      for (const path of orphanedReasons(this.#files, directory)) this.#queueFiles.remove(path);
     }
     const strange = (path: string) =>
       this.#options.report(`${path} is not a file of the spool and is left alone`);
@@ -153,12 +169,14 @@ export class Spool implements IncomingOwner {
     );
     this.#found = this.#sequence;
     const inOrder = inOrderReceived(entries);
+    this.index.add(inOrder);
+    const entriesLeft = await this.apart.heldAlone(inOrder);
     try {
       await this.#slots.fill();
     } catch (error) {
       this.#options.report("Cannot make files for what comes in; it will be tried again", error);
     }
-    return inOrder;
+    return entriesLeft;
   }
 
   /** Takes what the slots hold. Throws where some of them are held by another program; those stay in `#unread`. */
@@ -191,7 +209,8 @@ export class Spool implements IncomingOwner {
     const entries: Entry[] = [];
     // What is still held has been told when the spool was recovered.
     await this.#readSlots(routeStored, entries).catch(() => {});
-    return entries;
+    this.index.add(entries);
+    return await this.apart.heldAlone(entries);
   }
 
   async #recoverSlot(
@@ -269,6 +288,7 @@ export class Spool implements IncomingOwner {
   enqueue(committed: Committed, destinations: readonly string[]): Entry {
     const entry = this.#asEntry(committed, destinations);
     this.#queueFiles.place(entry);
+    this.index.add([entry]);
     return entry;
   }
 
@@ -286,13 +306,18 @@ export class Spool implements IncomingOwner {
           closed: () => this.#closed(entry),
         });
         this.#open.set(entry, (this.#open.get(entry) ?? 0) + 1);
-        entry.sopInstanceUid = instance.meta.sopInstanceUid;
+        entry.opened = { sopInstanceUid: instance.meta.sopInstanceUid, bytes: instance.length };
         return instance;
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;
         if (!this.#queueFiles.findAgain(entry)) return undefined;
       }
     }
+  }
+
+  /** False where a person removed an entry's file, or moved it; the entry says what is left. */
+  isThere(entry: Entry): boolean {
+    return entry.queued && (this.#files.exists(entry.path) || this.#queueFiles.findAgain(entry));
   }
 
   #closed(entry: Entry): void {
@@ -303,12 +328,22 @@ export class Spool implements IncomingOwner {
 
   /** Makes a slot of a file that is not needed any more, unless somebody still reads it or room is short. */
   #reuse(entry: Entry): boolean {
-    if (this.#open.has(entry) || this.#disk.isShortOf(2 * USED_ROOM)) return false;
+    if (this.#open.has(entry) || this.apart.isOpen(entry.base)) return false;
+    if (this.#disk.isShortOf(2 * USED_ROOM)) return false;
     return this.#slots.takeUsed(entry.path, sequenceOf(entry.base) <= this.#found);
   }
 
   /** One destination has it. The last one ends the entry. */
   delivered(entry: Entry, destination: string): void {
+    this.#queueFiles.drop(
+      entry,
+      destination,
+      () => this.apart.arrived(entry.base, destination),
+    );
+  }
+
+  /** A person does not want it there: it leaves the queue for that destination, undelivered. */
+  removed(entry: Entry, destination: string): void {
     this.#queueFiles.drop(entry, destination);
   }
 
@@ -324,37 +359,7 @@ export class Spool implements IncomingOwner {
    * @throws what the file system throws; the entry waits as before then
    */
   async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
-    const directory = join(this.#paths.failed, destination);
-    const target = join(directory, `${entry.base}.dcm`);
-    this.#files.makeDirectory(directory);
-    // The folder may be new: without its own name on the disk it would take with it all that is in it.
-    await this.#files.syncDirectory(this.#paths.failed);
-    // A person may have taken this destination out of the name: what waits for another one is not to be moved for it.
-    if (!entry.waitsFor(destination)) return;
-    try {
-      const why = join(directory, `${entry.base}.json`);
-      await patiently(
-        () => replaceTextFile(this.#files, why, formatReason(reason)),
-        this.#after,
-      );
-    } catch (error) {
-      // The reason is for people; without room for it the instance itself still has to be kept apart.
-      this.#options.report(`Cannot write the reason beside ${target}`, error);
-    }
-    await patiently(async () => {
-      // It may have been asked for before the wait, and be another one's now.
-      if (!entry.waitsFor(destination)) return;
-      if (entry.waiting.length === 1) {
-        renameAway(this.#files, entry.path, target);
-        entry.path = target;
-        entry.waiting = [];
-        entry.queued = false;
-        return;
-      }
-      // Two names change here: the new one must be on the disk before the old one says less.
-      await secondName(this.#files, entry.path, target, directory);
-      this.#queueFiles.drop(entry, destination);
-    }, this.#after);
+    await this.apart.fail(entry, destination, reason);
   }
 
   /**
@@ -367,8 +372,7 @@ export class Spool implements IncomingOwner {
     await patiently(() => {
       if (!entry.queued) return;
       entry.path = this.#setFileAside(entry.path, entry.base, reason);
-      entry.queued = false;
-      entry.waiting = [];
+      this.#queueFiles.leave(entry);
     }, this.#after);
   }
 
@@ -395,13 +399,14 @@ export class Spool implements IncomingOwner {
     reroute: (instance: StoredInstance) => Promise<readonly string[]>,
     unrouted: string,
   ): Promise<Entry[]> {
-    return adoptRetries(this.#putBack(), reroute, unrouted);
+    return adoptRetries(this.#putBack(), reroute, unrouted)
+      .then((adopted) => this.apart.cameBack(adopted));
   }
 
   /** Puts failed instances back for destinations that are configured (again): returns the new entries. */
   restoreConfigured(configured: ReadonlySet<string>): Entry[] {
     this.#heldBack = false;
-    return restoreConfigured(this.#putBack(), configured);
+    return [...this.restoring(configured)].filter((entry) => entry !== undefined);
   }
 
   /**
@@ -409,7 +414,10 @@ export class Spool implements IncomingOwner {
    * their turn.
    */
   *restoring(configured: ReadonlySet<string>): Generator<Entry | undefined> {
-    yield* restoring(this.#putBack(), configured);
+    for (const entry of restoring(this.#putBack(), configured)) {
+      if (entry !== undefined) this.apart.cameBack([entry]);
+      yield entry;
+    }
   }
 
   /** The same for those that could not be moved when it was done last. */
@@ -423,14 +431,16 @@ export class Spool implements IncomingOwner {
       paths: this.#paths,
       report: this.#options.report,
       open: (path, base) => this.#openOrSetAside(path, base),
-      enqueue: (committed, destinations) => {
-        const entry = this.#asEntry(committed, destinations);
-        this.#queueFiles.renameOnce(entry);
-        return entry;
-      },
+      enqueue: (committed, destinations) => this.#moveIntoQueue(committed, destinations),
       heldBack: () => this.#heldBack = true,
       remove: (path) => this.#queueFiles.remove(path),
     };
+  }
+
+  #moveIntoQueue(committed: Committed, destinations: readonly string[]): Entry {
+    const entry = this.#asEntry(committed, destinations);
+    this.#queueFiles.renameOnce(entry);
+    return entry;
   }
 
   /** Housekeeping: tries again what could not be renamed or removed, and asks a broken disk whether it works again. */
@@ -459,6 +469,10 @@ export class Spool implements IncomingOwner {
 
   now(): number {
     return this.#options.now();
+  }
+
+  synced(ms: number): void {
+    this.#options.synced?.(ms);
   }
 
   syncFailed(error: unknown): void {

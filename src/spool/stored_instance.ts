@@ -165,6 +165,25 @@ export class StoredInstance {
     return this.vouch();
   }
 
+  /** Bytes of the whole file, the Part 10 head included. */
+  get fileLength(): number {
+    return this.record.dataSetOffset + this.record.dataSetLength;
+  }
+
+  /**
+   * Reads what stands before the data set, and leaves the file where the data set begins.
+   *
+   * @throws what the file system throws, or an Error where the file is shorter than it was
+   */
+  readHead(): Uint8Array<ArrayBuffer> {
+    const head = new Uint8Array(this.record.dataSetOffset);
+    this.#file.seek(0);
+    if (readFully(this.#file, head) < head.length) {
+      throw new CorruptError(`${this.path} got shorter`);
+    }
+    return head;
+  }
+
   /** True where every byte has been read and the checksum agrees. */
   vouch(): boolean {
     return this.#position === this.record.dataSetLength && this.#crc === this.record.crc32;

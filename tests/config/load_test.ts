@@ -118,6 +118,17 @@ Deno.test("the configuration file that comes with the program loads, every defau
       metricsPublic: false,
     },
     watchConfig: false,
+    alarms: {
+      repeatMs: 86_400_000,
+      destinationDownMs: 300_000,
+      oldestAgeMs: 3_600_000,
+      failed: true,
+      silent: [],
+      webhook: null,
+      email: null,
+      name: null,
+      patientData: false,
+    },
   });
 });
 

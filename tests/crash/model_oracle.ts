@@ -71,6 +71,8 @@ class Found {
   readonly #problems: string[];
   /** UID and destination of what still is to be, or can be, delivered. */
   readonly #kept = new Set<string>();
+  /** Of those, what the start is about to send. */
+  readonly #queued = new Set<string>();
   /** Names without destinations of what lies in `corrupt/`. */
   readonly #corrupt = new Set<string>();
 
@@ -86,14 +88,18 @@ class Found {
       this.#problems.push(`${entry.path} is not there`);
       return;
     }
+    const uid = instance.meta.sopInstanceUid;
+    for (const { destination } of entry.waiting) this.#queued.add(`${uid} ${destination}`);
     await this.#take(instance, entry.waiting.map((one) => one.destination));
   }
 
-  /** What lies in `failed/`, `retry/` and `corrupt/`. */
+  /** What lies in `failed/`, `held/`, `retry/` and `corrupt/`. */
   async lying(): Promise<void> {
-    const { failed, retry, corrupt } = spoolPaths(SPOOL);
-    for (const { path, destination } of listFailed(this.#files, failed)) {
-      await this.#take(StoredInstance.open(this.#files, path, true), [destination]);
+    const { failed, held, retry, corrupt } = spoolPaths(SPOOL);
+    for (const directory of [failed, held]) {
+      for (const { path, destination } of listFailed(this.#files, directory)) {
+        await this.#take(StoredInstance.open(this.#files, path, true), [destination]);
+      }
     }
     for (const name of this.#files.list(retry)) {
       const waiting = parseName(name)?.waiting ?? [];
@@ -122,11 +128,19 @@ class Found {
   compare(marks: readonly Mark[]): void {
     const done = new Set<string>();
     const setAside = new Set<string>();
+    const held = new Set<string>();
     for (const mark of marks) {
       if (mark.what === "set aside") setAside.add(mark.uid);
       if (mark.what === "acked" || mark.what === "set aside") continue;
-      done.add(`${mark.uid} ${mark.destination}`);
+      const key = `${mark.uid} ${mark.destination}`;
+      if (mark.what === "held") held.add(key);
+      else held.delete(key);
+      if (mark.what === "held" || mark.what === "released") continue;
+      done.add(key);
       if (mark.what === "archived") this.#compareArchived(mark.uid);
+    }
+    for (const key of held) {
+      if (this.#queued.has(key)) this.#problems.push(`${key} is held and would be sent`);
     }
     for (const mark of marks) {
       if (mark.what !== "acked") continue;

@@ -83,7 +83,11 @@ class Run {
       const destination = this.#among(["a", "b", "archive"])!;
       await this.#withOne(destination, (entry) => world.spool.countTry(entry, destination));
     } else if (draw < 0.82) await world.retryAll();
-    else if (draw < 0.85) this.#removeByHand();
+    else if (draw < 0.84) {
+      const destination = this.#among(["a", "b", "archive"])!;
+      await this.#withOne(destination, (entry) => world.hold(entry, destination));
+    } else if (draw < 0.855) await world.release(this.#among(["a", "b", "archive"])!);
+    else if (draw < 0.87) this.#removeByHand();
     else if (draw < 0.9) await this.#startAgain();
     else if (draw < 0.93) this.#links = !this.#links;
     else {

@@ -160,6 +160,40 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "held back from one of two destinations, delivered to the other, then let go",
+    before: oneForTwo,
+    async run(world) {
+      const [entry] = world.entries;
+      await world.hold(entry!, "b");
+      await world.forward(entry!, "a");
+      await world.release("b");
+      await world.forward(world.entries[1]!, "b");
+    },
+  },
+  {
+    name: "held back as soon as it was received, then found again by a start and let go",
+    before: () => Promise.resolve(),
+    async run(world) {
+      await world.hold(await world.receive("1.1", ["a"]), "a");
+      await world.hold(await world.receive("1.2", ["a", "b"]), "b");
+      await world.start();
+      if (world.entries.length !== 1) throw new Error("What is held is in the queue");
+      await world.release("a");
+      await world.forward(world.entries[1]!, "a");
+    },
+  },
+  {
+    name: "held back from both destinations where files have no second names",
+    before: oneForTwo,
+    async run(world) {
+      world.files.fault = (operation) => operation === "link" ? systemError("EPERM") : undefined;
+      const [entry] = world.entries;
+      await world.hold(entry!, "b");
+      await world.hold(entry!, "a");
+      await world.release("b");
+    },
+  },
+  {
     name: "refused twice, then given up",
     before: () => Promise.resolve(),
     async run(world) {

@@ -147,6 +147,20 @@ const MISTAKES: readonly Mistake[] = [
     problem: /lost|throws|not what was received/,
   },
   {
+    what: "the second name in held/ is not synced",
+    wrap: withoutDirectorySync((path) => path.endsWith("/held/b")),
+    scenario: "held back from one of two destinations, delivered to the other, then let go",
+    models: ["unordered"],
+    problem: LOST,
+  },
+  {
+    what: "what is held has its new name not synced",
+    wrap: withoutDirectorySync((path) => path.endsWith("/held/a") || path.includes("/queue/")),
+    scenario: "held back as soon as it was received, then found again by a start and let go",
+    models: ["ordered", "unordered"],
+    problem: /is held and would be sent/,
+  },
+  {
     what: "the folders above a new spool are not synced",
     wrap: withoutDirectorySync((path) => path === "/srv/forwarder"),
     scenario: "the first start, one received and forwarded",

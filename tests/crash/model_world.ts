@@ -35,6 +35,8 @@ export type Mark =
     readonly uid: string;
     readonly destination: string;
   }
+  /** A person was told that it is held back from a destination, or asked for it to go there again. */
+  | { readonly what: "held" | "released"; readonly uid: string; readonly destination: string }
   /** It was found damaged, or is said to have been. */
   | { readonly what: "set aside"; readonly uid: string };
 
@@ -167,6 +169,27 @@ export class World {
   async fail(entry: Entry, destination: string, kind: FailureReason["kind"] = "refused") {
     const when = new Date(this.time).toISOString();
     await this.spool.fail(entry, destination, { kind, reason: "Refused: A700", when, tries: 4 });
+  }
+
+  /** A person holds it back by the running daemon. */
+  async hold(entry: Entry, destination: string): Promise<void> {
+    const when = new Date(this.time).toISOString();
+    const why = { kind: "held", reason: "Held back by a person", when, tries: 0 } as const;
+    const { done, failed } = await this.spool.apart.hold([entry], destination, why);
+    const uid = this.#uids.get(entry.base)!;
+    if (done.length > 0) this.files.mark({ what: "held", uid, destination });
+    for (const error of failed.values()) throw error;
+  }
+
+  /** A person lets go what is held back from a destination. */
+  async release(destination: string): Promise<void> {
+    const bases = new Map<string, readonly string[]>();
+    for (const { base } of this.spool.index.all({ state: "held", destination })) {
+      bases.set(base, [destination]);
+      this.files.mark({ what: "released", uid: this.#uids.get(base)!, destination });
+    }
+    const { done } = await this.spool.apart.putBack("held", destination, bases);
+    this.entries.push(...done);
   }
 
   /** What `queue retry` does, and the daemon after it. */

@@ -398,6 +398,7 @@ Deno.test({
     await using two = new Sink();
     const house = new FileHouse(scratch, freePort());
     const { local_port } = house;
+    const health = () => JSON.parse(Deno.readTextFileSync(scratch.at("spool", "health.json")));
     const first = { local_port, destinations: [nodeAt("pacs", one.port)] };
     await using daemon = await DaemonProcess.start(scratch.path, first);
     const sender = await Sender.open(local_port);
@@ -406,9 +407,10 @@ Deno.test({
     house.write(
       house.text({ destinations: [{ ...nodeAt("pacs", two.port), prot: 1 }], routs: [] }),
     );
+    const unasked = () => /has faults, and the one before is in force/.test(health().configuration);
+    await until(unasked, 10_000, "the file to be noticed");
     daemon.signal("SIGHUP");
     await daemon.says(/CONFIGURATION REFUSED.*\n?.*routs/);
-    const health = () => JSON.parse(Deno.readTextFileSync(scratch.at("spool", "health.json")));
     await until(() => /is refused/.test(health().configuration ?? ""), 5_000, "health.json");
     assert.equal(await sender.send(numbered(2)), 0);
     await one.received(2);
@@ -418,6 +420,11 @@ Deno.test({
         log_level: "debug",
         log_dir: "elsewhere",
       }),
+    );
+    await until(
+      () => /not in force\. log_dir: .*destination pacs: changed/.test(health().configuration),
+      10_000,
+      "the changes to be noticed",
     );
     daemon.signal("SIGHUP");
     await daemon.says(/destination pacs: changed/);
@@ -476,6 +483,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     await using scratch = await Scratch.make();
+    scratch.folder("logs");
     const house = new FileHouse(scratch, freePort());
     house.write(house.text({ destinations: [nodeAt("pacs", freePort())] }));
     {
@@ -489,6 +497,6 @@ Deno.test({
     }
     const log = () => filesIn(scratch.at("logs")).map((path) => Deno.readTextFileSync(path)).join();
     await until(() => /Forwarder stopped/.test(log()), 20_000, () => `a stop: ${log()}`);
-    assert.match(log(), /Stop requested by SIGHUP, for its terminal is gone/);
+    assert.match(log(), /Stop requested by SIGHUP, for its terminal is gone/, log());
   },
 });

@@ -92,6 +92,11 @@ export class Forwarder implements AsyncDisposable {
     );
   }
 
+  /** What a person sees of the queue and does to it. */
+  get queue(): Daemon["queue"] {
+    return this.#daemon.queue;
+  }
+
   /** Resolves when the ledger has been held against the spool. */
   get balanced(): Promise<void> {
     return this.#daemon.balanced;

@@ -40,6 +40,12 @@ export const TMUX: RequiredPeer = { package: "tmux", files: ["/usr/bin/tmux"] };
 /** The browser that the status pages are tried in. */
 export const CHROMIUM: RequiredPeer = { package: "chromium", files: ["/usr/bin/chromium"] };
 
+/** A server that speaks TLS. */
+export const OPENSSL: RequiredPeer = { package: "openssl", files: ["/usr/bin/openssl"] };
+
+/** A web server. */
+export const PYTHON: RequiredPeer = { package: "python3", files: ["/usr/bin/python3"] };
+
 export const ALL_PEERS: readonly RequiredPeer[] = [
   DCMTK,
   ORTHANC,
@@ -47,6 +53,9 @@ export const ALL_PEERS: readonly RequiredPeer[] = [
   COMPILER,
   TMUX,
   CHROMIUM,
+
+  OPENSSL,
+  PYTHON,
 ];
 
 /** Packages of which a file is missing. */

@@ -173,7 +173,7 @@ Deno.test("a daemon serves its page, goes on when its port is taken, and removes
   const settings = { ...TEST_SETTINGS, store_locally: true };
   const control = new FakeControl();
   const config = configFrom({ ...settings, web: { port: 0 } }, scratch.path);
-  const daemon = await startDaemon(config, { control });
+  const daemon = await startDaemon(config, { page: control });
   const file = await within(
     (async () => {
       for (;;) {
@@ -191,7 +191,7 @@ Deno.test("a daemon serves its page, goes on when its port is taken, and removes
     { ...settings, spool_dir: "other", web: { port } },
     scratch.path,
   );
-  const other = await startDaemon(second, { control });
+  const other = await startDaemon(second, { page: control });
   await other.stop();
   assert.equal((await ask(port, { path: "/readyz" })).status, 200);
   // Another password by a reload: the page asks for it at once.
