@@ -296,6 +296,13 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
       await page.keyboard.press("Escape");
       await drawer.waitFor({ state: "detached" });
       assert.doesNotMatch(page.url(), /item=/);
+      // Whoever goes elsewhere with them open gets there, and they are gone.
+      await details.click();
+      await drawer.getByText("SOP Instance UID").waitFor();
+      await watched.go("#/about");
+      await drawer.waitFor({ state: "detached" });
+      await watched.shows("About", "main h1");
+      assert.match(page.url(), /#\/about$/);
       watched.assertClean();
     });
 
