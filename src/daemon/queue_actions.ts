@@ -119,7 +119,8 @@ export class QueueActions {
       } while (after !== undefined);
       return;
     }
-    for (const { id, destination } of selection.items) {
+    const named = new Map(selection.items.map((one) => [`${one.id} ${one.destination}`, one]));
+    for (const { id, destination } of named.values()) {
       const found = isBase(id) ? index.find(id, destination) : [];
       const fit = found.filter(({ state }) => unfit(action, state) === undefined);
       if (found.length === 0) {

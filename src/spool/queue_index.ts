@@ -92,7 +92,7 @@ export class QueueIndex {
       this.#apart[state].set(destination, list);
     }
     const known = list;
-    list.add(bases.filter((base) => !known.has(base)).map(unshared));
+    list.add([...new Set(bases)].filter((base) => !known.has(base)).map(unshared));
   }
 
   /** Instances do not lie there any more. */
@@ -246,8 +246,12 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Asked of every entry there is: most differ in the first digits. */
 function isOfStudy(base: string, study: string | undefined): boolean {
-  return study === undefined || base.startsWith(study, base.length - STUDY_FROM_END);
+  if (study === undefined) return true;
+  const at = base.length - STUDY_FROM_END;
+  return base.charCodeAt(at) === study.charCodeAt(0) &&
+    base.charCodeAt(at + 1) === study.charCodeAt(1) && base.startsWith(study, at);
 }
 
 /** One of the lists that a page is put together from. */
@@ -263,6 +267,9 @@ interface Source {
 class QueuedSource implements Source {
   readonly #list: InOrder<Entry>;
   readonly #filter: ItemFilter;
+  /** The list that was looked through last for the destination, and whether it was in it. */
+  #asked: readonly Waiting[] | undefined;
+  #isIn = false;
 
   constructor(list: InOrder<Entry>, filter: ItemFilter) {
     this.#list = list;
@@ -285,7 +292,13 @@ class QueuedSource implements Source {
     const entry = this.#list.at(place);
     if (!entry.queued || !isOfStudy(entry.base, this.#filter.study)) return 0;
     const { destination } = this.#filter;
-    return destination === undefined ? entry.waiting.length : Number(entry.waitsFor(destination));
+    if (destination === undefined) return entry.waiting.length;
+    // Many have the same list.
+    if (entry.waiting !== this.#asked) {
+      this.#asked = entry.waiting;
+      this.#isIn = entry.waiting.some((one) => one.destination === destination);
+    }
+    return Number(this.#isIn);
   }
 
   items(place: number): Item[] {
