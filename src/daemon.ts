@@ -7,11 +7,17 @@
  */
 
 import { type Clock, systemClock } from "./clock.ts";
+import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
+import { redact } from "./config/redact.ts";
+import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
+import { alarmFigures, alarmsOf, heardBy } from "./daemon/alarms.ts";
 import { strikeBalance } from "./daemon/balance.ts";
+import { controlOf } from "./daemon/control.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
 import { destinationOf } from "./daemon/destinations.ts";
+import { Figures } from "./daemon/figures.ts";
 import { HealthFile } from "./daemon/health_file.ts";
 import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
@@ -20,11 +26,15 @@ import { listenOn } from "./daemon/listen.ts";
 import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
+import { StatusPage } from "./daemon/status_page.ts";
+import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
+import type { EventTaker } from "./ledger/event.ts";
+import { testDestination } from "./doctor/test_destination.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
@@ -53,8 +63,12 @@ export interface DaemonOptions {
   /** 0 to 1 */
   readonly random?: () => number;
   readonly backOff?: BackOff;
+  /** Of the program, as alarms tell it. */
+  readonly version?: string;
   /** Told of each entry that enters the queue. */
   readonly onQueued?: (entry: Entry) => void;
+  /** Whether the status page is served, where the configuration wants it: another forwarder's in tests. */
+  readonly page?: boolean | Control;
 }
 
 /** A running forwarder. */
@@ -65,17 +79,21 @@ export interface Daemon {
   readonly balanced: Promise<void>;
   /** The configuration in force. */
   readonly config: Config;
-  /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
+  /** In words, what of the configuration file is not in force; null where all of it is. */
   readonly configurationTrouble: string | null;
+  /** What can be seen of it. */
+  readonly figures: Figures;
   /** What waits, what failed, what is held, and what a person does about it. */
   readonly queue: QueueControl;
+  /** What tells people that something is wrong. */
+  readonly alarms: Alarms;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
    *
    * @param by who wants it, in words
    */
-  reload(config: Config, by: string): ReloadResult;
+  reload(config: Config, by: string): Promise<ReloadResult>;
   /** The same by what the configuration file says now. One with faults changes nothing. */
   reloadFile(by: string): Promise<ReloadResult>;
   /** Opens no session to a destination until `resume`, over restarts, too. False where there is no such destination. */
@@ -114,6 +132,10 @@ class RunningDaemon implements Daemon {
   readonly #transcoder = new Transcoder();
   #spool!: Spool;
   #ledger!: Ledger;
+  /** The ledger, for those whose events are counted. */
+  #events!: EventTaker;
+  readonly #watching: Watching;
+  readonly figures: Figures;
   #intoQueue!: IntoQueue;
   /** Pairs of instance and destination that the balance found missing; null until it is struck. */
   #missing: number | null = null;
@@ -122,12 +144,14 @@ class RunningDaemon implements Daemon {
   #scheduler!: Scheduler;
   #receiver!: Receiver;
   queue!: QueueControl;
+  alarms!: Alarms;
   readonly #lock: { release(): void };
   readonly #housekeeping = new Housekeeping();
   readonly #health: HealthFile;
   readonly #paused: PausedFile;
   #reloader!: Reloader;
   readonly #watch: ConfigWatch | undefined;
+  #page: StatusPage | undefined;
 
   constructor(config: Config, options: DaemonOptions, lock: { release(): void }) {
     this.#inForce = new InForce(config);
@@ -135,15 +159,23 @@ class RunningDaemon implements Daemon {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#files = options.files ?? realFileSystem;
+    this.#watching = new Watching({
+      clock: this.#clock,
+      files: this.#files,
+      spoolDirectory: config.spoolDir,
+      index: () => this.#spool.index,
+    });
+    this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
     this.#paused = new PausedFile(config.spoolDir, this.#files);
     if (config.file === null) return;
     this.#watch = new ConfigWatch({
       file: config.file,
       clock: this.#clock,
-      changed: async () => void await this.reloadFile("watch_config"),
+      changed: () => this.#reloader.fileChanged(),
       missing: (error) =>
         log.warn("The configuration file cannot be found; what it said stays in force", { error }),
+      failed: (error) => log.error("Cannot look at the configuration file", { error }),
     });
   }
 
@@ -158,11 +190,14 @@ class RunningDaemon implements Daemon {
         await this.#begin(listener);
         return this;
       } catch (error) {
+        await this.alarms?.stop();
         await this.#ledger.close();
         await this.#spool.close();
         throw error;
       }
     } catch (error) {
+      this.#stopping.abort();
+      await this.#watching.stop();
       listener.close();
       throw error;
     }
@@ -178,7 +213,8 @@ class RunningDaemon implements Daemon {
       minimumFreeSpace: config.minimumFreeSpace,
       report: (message, error) =>
         error === undefined ? log.warn(message) : log.error(message, { error }),
-      damaged: (id, reason) => this.#ledger.append({ event: "corrupt", id, reason }),
+      synced: (ms) => this.#watching.activity.synced(ms),
+      damaged: (id, reason) => this.#events.append({ event: "corrupt", id, reason }),
     });
     this.#ledger = Ledger.open({
       files: this.#files,
@@ -187,9 +223,10 @@ class RunningDaemon implements Daemon {
       retentionDays: config.ledgerRetentionDays,
       report: (message, error) => log.error(message, error === undefined ? {} : { error }),
     });
+    this.#events = this.#watching.ledger(this.#ledger);
     this.#intoQueue = new IntoQueue({
       spool: this.#spool,
-      ledger: this.#ledger,
+      ledger: this.#events,
       files: this.#files,
       clock: this.#clock,
       inForce: this.#inForce,
@@ -206,20 +243,24 @@ class RunningDaemon implements Daemon {
       config.destinations.map((settings) => this.#destinationOf(settings, config)),
       {
         spool: this.#spool,
-        ledger: this.#ledger,
+        ledger: this.#events,
         clock: this.#clock,
         random: this.#options.random ?? Math.random,
         backOff: this.#options.backOff ?? DEFAULT_BACK_OFF,
-        changed: () => this.#health.changed(),
+        changed: () => {
+          this.#health.changed();
+          this.alarms?.changed();
+        },
         forwardImmediately: config.forwardImmediately,
         studyQuietMs: config.studyQuietMs,
       },
     );
-    const service = new StoreService(this.#spool, this.#ledger, config, (entry) => {
+    const heard = heardBy(this.#ledger, () => this.alarms);
+    const service = new StoreService(this.#spool, heard, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
-    });
-    this.#receiver = new Receiver(config, this.#spool, service);
+    }, this.#watching.activity);
+    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
     this.#reloader = new Reloader({
       inForce: this.#inForce,
       spool: this.#spool,
@@ -229,15 +270,16 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ watchConfig }) => {
+      changed: ({ web, alarms, localAeTitle }) => {
         this.#health.changed();
-        this.#watch?.set(watchConfig);
+        void this.alarms.reconfigure(alarms, localAeTitle);
+        this.#page?.serve(web);
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
     }, listener.addr.port);
     this.queue = new QueueControl({
       spool: this.#spool,
-      ledger: this.#ledger,
+      ledger: this.#events,
       files: this.#files,
       ledgerDirectory: spoolPaths(config.spoolDir).ledger,
       clock: this.#clock,
@@ -250,11 +292,22 @@ class RunningDaemon implements Daemon {
       // One that is configured again later is not to be found paused.
       if (!this.#scheduler.pause(name, paused)) this.#paused.set(name, null);
     }
+    const queued = entries.filter((entry) => entry.queued);
+    const apart = this.#spool.apart.all();
+    this.#watching.found(queued, apart, this.#stopping.signal);
+    this.alarms = this.#alarmsOf();
+    this.alarms.start();
     this.#receiver.serve(listener);
-    this.#scheduler.add(entries.filter((entry) => entry.queued));
+    this.#scheduler.add(queued);
     this.#keepHouse();
-    this.#watch?.set(config.watchConfig);
-    this.balanced = this.#balance(entries, this.#spool.apart.all());
+    this.#watch?.start();
+    const { page = false } = this.#options;
+    if (page !== false) {
+      const control = page === true ? this.#control() : page;
+      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
+      this.#page.serve(config.web);
+    }
+    this.balanced = this.#balance(entries, apart);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
       listening: `${config.localHost}:${this.port}`,
@@ -270,6 +323,7 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       clock: this.#clock,
       transcoder: this.#transcoder,
+      observer: this.#watching.activity,
     });
   }
 
@@ -285,7 +339,7 @@ class RunningDaemon implements Daemon {
     return this.#reloader.trouble;
   }
 
-  reload(config: Config, by: string): ReloadResult {
+  reload(config: Config, by: string): Promise<ReloadResult> {
     return this.#reloader.apply(config, by);
   }
 
@@ -325,8 +379,9 @@ class RunningDaemon implements Daemon {
   async stop(): Promise<void> {
     const { stopMs } = this.#inForce.config.timeouts;
     log.info("Forwarder is stopping", { associations: this.#receiver.open });
+    await this.#page?.stop();
     this.#housekeeping.stop();
-    this.#watch?.set(false);
+    this.#watch?.stop();
     this.#reloader.stop();
     const acted = this.queue.close();
     // What is still being received goes on into the spool; delivery need not wait for it.
@@ -334,16 +389,40 @@ class RunningDaemon implements Daemon {
     this.#stopping.abort();
     await this.balanced;
     await acted;
+    await this.#watching.stop();
     await this.#watch?.over();
     await this.#reloader.over();
     this.#transcoder.close();
-    await this.#housekeeping.over();
+    await Promise.all([this.#housekeeping.over(), this.alarms.stop()]);
     // Delivered files leave the spool when the ledger has them.
     await this.#ledger.close();
     this.#health.write();
     await this.#spool.close();
     this.#lock.release();
     log.info("Forwarder stopped");
+  }
+
+  #alarmsOf(): Alarms {
+    const { config } = this.#inForce;
+    return alarmsOf({
+      config,
+      version: this.#options.version ?? "",
+      clock: this.#clock,
+      files: this.#files,
+      random: this.#options.random ?? Math.random,
+      figures: () => alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+    });
+  }
+
+  #control(): Control {
+    return controlOf({
+      daemon: this,
+      figures: this.figures,
+      queue: this.queue,
+      alarms: this.alarms,
+      test: testDestination,
+      shown: redact,
+    });
   }
 
   async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {
@@ -360,7 +439,25 @@ class RunningDaemon implements Daemon {
     });
     if (missing === null) return;
     this.#missing = missing;
+    this.alarms.changed();
     this.#health.changed();
+  }
+
+  #makeFigures(): Figures {
+    const watching = this.#watching;
+    return new Figures(watching, {
+      now: () => this.#clock.now(),
+      config: () => this.#inForce.config,
+      scheduler: () => this.#scheduler,
+      spool: () => this.#spool,
+      freeBytes: () => this.#files.freeBytes(this.#inForce.config.spoolDir),
+      listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
+      associations: () => this.#receiver.open,
+      index: () => this.#spool.index,
+      missing: () => this.#missing,
+      alarms: () => this.alarms?.active() ?? [],
+      configuration: () => this.configurationTrouble,
+    });
   }
 
   #keepHouse(): void {

@@ -34,6 +34,16 @@ const COLOURS: Readonly<Record<string, string>> = {
   error: "\x1b[31m",
 };
 
+/** The library knows two more levels than we use. */
+const LEVELS = {
+  trace: "debug",
+  debug: "debug",
+  info: "info",
+  warning: "warning",
+  error: "error",
+  fatal: "error",
+} as const satisfies Record<LogRecord["level"], string>;
+
 /** Longest time closing waits for a disk or terminal that does not take the last lines, ms. */
 const CLOSE_MS = 5000;
 
@@ -109,8 +119,28 @@ export function getLog(...category: string[]): Logger {
   return getLogger([ROOT, ...category]);
 }
 
+/**
+ * Told of each line: when (ms since 1970), its level, and its text as the file has it, without time, level and line feed.
+ */
+export type LogListener = (
+  at: number,
+  level: "debug" | "info" | "warning" | "error",
+  text: string,
+) => void;
+
+/** As logging itself, for the whole program and whatever it is configured to. */
+const listeners = new Set<LogListener>();
+
+/** Tells of every line from now on, until the returned function is called. A listener must not throw, nor log. */
+export function listenToLog(listener: LogListener): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
 class LogOutput {
   readonly #lines: LineFormatter;
+  /** For listeners: lines as sentences, whatever the file gets. */
+  readonly #sentences: LineFormatter;
   readonly #file: DailyFile | null;
   readonly #stderr: ConsoleLines;
   readonly #toConsole: boolean;
@@ -120,6 +150,7 @@ class LogOutput {
   constructor(options: LoggingOptions) {
     const { dir, retentionDays, json = false } = options;
     this.#lines = new LineFormatter({ json, skip: 1 });
+    this.#sentences = json ? new LineFormatter({ json: false, skip: 1 }) : this.#lines;
     this.#stderr = new ConsoleLines((reason) =>
       this.#note(`Nothing can be shown on stderr: ${reason}`)
     );
@@ -146,6 +177,14 @@ class LogOutput {
       record.level === "fatal";
     this.#file?.append(this.#lines.day(record.timestamp), line, urgent);
     if (this.#toConsole) this.#stderr.append(this.#coloured ? coloured(line, record.level) : line);
+    if (listeners.size > 0) this.#tell(record, line);
+  }
+
+  #tell(record: LogRecord, line: string): void {
+    const sentence = this.#sentences === this.#lines ? line : this.#sentences.format(record);
+    const text = sentence.slice(LEVEL_END + 1, -1);
+    const level = LEVELS[record.level];
+    for (const listener of listeners) listener(record.timestamp, level, text);
   }
 
   keepFor(retentionDays: number): void {

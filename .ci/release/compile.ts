@@ -15,6 +15,9 @@ import { executableName, releaseName, type Target, targetNamed, TARGETS } from "
 /** Modules that the program loads by their address only, which the compiler does not see. */
 const WORKERS = ["src/transcode/worker.ts"];
 
+/** Folders of files that the program reads beside its own modules: the status pages. */
+const FILES = ["src/web/assets"];
+
 const USAGE = `Usage: deno task compile [--target TARGET]... [--all] [--out FOLDER]
 
 Without a target it builds for this machine, to dist/dicomforwarder (dicomforwarder.exe on Windows).
@@ -29,7 +32,7 @@ export function compileArguments(target: Target, output: string): string[] {
     ...permissionFlags(target.system),
     // The packages of the build and the tests, an installer's compiler among them, are in the lock file too.
     "--exclude-unused-npm",
-    ...WORKERS.flatMap((worker) => ["--include", worker]),
+    ...[...WORKERS, ...FILES].flatMap((path) => ["--include", path]),
     ...(target.system === "windows" ? ["--icon", ".ci/release/dicomforwarder.ico"] : []),
     "--target",
     target.triple,

@@ -22,7 +22,8 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
     return ExitCode.Usage;
   }
   if (json) {
-    printJson({ ok: true, config, warnings: warning === undefined ? [] : [warning] });
+    const warnings = warning === undefined ? [] : [warning];
+    printJson({ ok: true, config: withoutSecrets(config), warnings });
     return ExitCode.Ok;
   }
   if (warning !== undefined) warnLine(`${warning}.`);
@@ -50,7 +51,21 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
         : `when a study has been quiet for ${config.studyQuietMs / 1000} s`
     }`,
   );
+  printLine(`Status page   ${describeWeb(config)}`);
   return ExitCode.Ok;
+}
+
+/** The configuration as it may be shown. */
+function withoutSecrets(config: Config): Config {
+  const passwordHash = config.web.passwordHash === null ? null : "(not shown)";
+  return { ...config, web: { ...config.web, passwordHash } };
+}
+
+function describeWeb({ web }: Config): string {
+  if (!web.enabled) return "none";
+  return `${web.host} port ${web.port}, ${
+    web.passwordHash === null ? "for this machine, without a password" : "with a password"
+  }`;
 }
 
 function whoMaySend(config: Config): string {

@@ -4,17 +4,20 @@
  * Owns the options and the help. Each verb's work is in a file of its own; no verb ends the process by itself.
  */
 
+import { resolve } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import { IMPLEMENTATION_VERSION_NAME } from "../dicom/uid.ts";
 import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
+import { alarmTestCommand } from "./alarm_test.ts";
 import { checkCommand } from "./check.ts";
 import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
 import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
+import { addLooking } from "./look_verbs.ts";
 import { addQueue } from "./queue_verbs.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
@@ -22,10 +25,10 @@ import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
 import { addService } from "./service_verbs.ts";
 import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
-import { statusCommand } from "./status.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
+import { standardInput, webPasswordCommand } from "./web_password.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -131,6 +134,14 @@ function build(finish: (code: number) => void): Command {
       );
     });
 
+  addLooking({
+    verb,
+    withConfig,
+    load: (options) => load(common(options)),
+    finish,
+    untilStopped,
+  });
+
   withConfig(verb("send", "send DICOM files and folders to a node"))
     .argument("<files...>", "files and folders")
     .option("--to <destination>", "a destination of the configuration")
@@ -148,11 +159,13 @@ function build(finish: (code: number) => void): Command {
       );
     });
 
-  withConfig(verb("status", "show how the forwarder is and what waits"))
+  withConfig(verb("alarm-test", "send a test through every channel that alarms are sent by"))
     .option("--json", "as JSON")
-    .addHelpText("after", "\nThe exit code is 1 where no forwarder runs on this spool.")
     .action(async (options: Common) => {
-      finish(await statusCommand(await load(common(options)), options.json ?? false));
+      const config = await load(common(options));
+      await untilStopped(async (signal) =>
+        finish(await alarmTestCommand(config, options.json ?? false, signal))
+      );
     });
 
   withConfig(verb("prove", "show what was received of a study, and what each destination answered"))
@@ -178,6 +191,16 @@ function build(finish: (code: number) => void): Command {
     load: (options) => load(common(options)),
     finish,
   });
+
+  withConfig(verb("web-password", "set the password of the status page"))
+    .addHelpText(
+      "after",
+      "\nIt is asked for twice; where the input is no terminal, its first line is taken.",
+    )
+    .action(async (options: Common) => {
+      const path = resolve(await findConfigFile(common(options).config));
+      finish(await webPasswordCommand(path, standardInput()));
+    });
 
   addService(verb("service", "run the forwarder as a service of this system"), {
     configFile: (options) => findConfigFile(common(options).config),

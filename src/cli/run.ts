@@ -3,7 +3,8 @@
  *
  * Owns the process's signals. SIGINT and SIGTERM (Ctrl-C and Ctrl-Break on Windows) stop it in order; a second one ends
  * it at once, which loses nothing: what is not yet on the disk has not been answered. On Windows both reach a service, too:
- * its wrapper passes a stop on as Ctrl-C. SIGHUP (not on Windows) has the configuration file read again.
+ * its wrapper passes a stop on as Ctrl-C. SIGHUP (not on Windows) has the configuration file read again, unless it says that
+ * the terminal is gone: then nobody could stop what went on without one, so that it is a stop.
  */
 
 import type { Config } from "../config/load.ts";
@@ -12,6 +13,7 @@ import { closeLogging, configureLogging, getLog } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { ExitCode } from "./exit_code.ts";
 import { warnLine } from "./terminal.ts";
+import { VERSION } from "./version.ts";
 
 const log = getLog("daemon");
 
@@ -28,11 +30,16 @@ export function onStopSignal(callback: (signal: Deno.Signal) => void): () => voi
   };
 }
 
-/** Calls back for each signal that asks to read the configuration again, until the returned function is called. */
-function onReloadSignal(callback: () => void): () => void {
+/**
+ * Calls back for each signal that asks to read the configuration again, or for one that says that the terminal is gone, until
+ * the returned function is called.
+ */
+function onHangUp(reload: () => void, terminalGone: () => void): () => void {
   if (Deno.build.os === "windows") return () => {};
-  Deno.addSignalListener("SIGHUP", callback);
-  return () => Deno.removeSignalListener("SIGHUP", callback);
+  const hadTerminal = Deno.stdin.isTerminal();
+  const handler = () => hadTerminal && !Deno.stdin.isTerminal() ? terminalGone() : reload();
+  Deno.addSignalListener("SIGHUP", handler);
+  return () => Deno.removeSignalListener("SIGHUP", handler);
 }
 
 /** What the system's service manager has to do with a run. */
@@ -67,12 +74,14 @@ export async function runCommand(
   let running: Daemon | undefined;
   let reloadAfterStart = false;
   const reload = () => void running?.reloadFile("SIGHUP");
-  const stopReloading = onReloadSignal(() => {
+  const stopReloading = onHangUp(() => {
     reloadAfterStart = running === undefined;
     reload();
-  });
+  }, () => stop("SIGHUP, for its terminal is gone"));
   try {
-    const starting = (options.start ?? startDaemon)(config);
+    const start = options.start ??
+      ((config) => startDaemon(config, { version: VERSION, page: true }));
+    const starting = start(config);
     const early = await Promise.race([starting.then(() => undefined, () => undefined), stopped]);
     if (early !== undefined) {
       // A spool with much in it takes minutes to look through. Nothing has been answered yet, so that ending here loses

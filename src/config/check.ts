@@ -69,6 +69,8 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...routeFaults(file, built, destinations),
     ...folderFaults(file, folder, destinations),
     ...loopFaults(file, destinations),
+    ...webFaults(file.web, file.local_port ?? 11_112),
+    ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
   ];
 }
 
@@ -185,6 +187,55 @@ function loopFaults(file: Settings, destinations: readonly unknown[]): ConfigFau
     if (isSettings(destination)) {
       check(`destinations[${index}].port`, destination.host, destination.port);
     }
+  }
+  return faults;
+}
+
+/** Whoever else than this machine reaches the status page has to log in; and a port serves one thing. */
+function webFaults(web: unknown, localPort: unknown): ConfigFault[] {
+  if (!isSettings(web) || web.enabled === false) return [];
+  const faults: ConfigFault[] = [];
+  if (web.port === localPort && localPort !== 0) {
+    const wanted = "another port: DICOM is received on this one (local_port)";
+    faults.push({ path: "web.port", value: web.port, wanted });
+  }
+  const host = web.host ?? "127.0.0.1";
+  const own = typeof host !== "string" || /^(localhost|::1|127(\.[0-9]{1,3}){3})$/i.test(host);
+  const named = Array.isArray(web.allowed_names) && web.allowed_names.length > 0;
+  if (web.password_hash === undefined && (!own || named)) {
+    const wanted = "a password for whoever reaches the page from elsewhere: run " +
+      "`dicomforwarder web-password`, or keep host at 127.0.0.1 and allowed_names empty";
+    faults.push({ path: "web.password_hash", value: undefined, wanted });
+  }
+  return faults;
+}
+
+function alarmFaults(alarms: Settings): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const titles = new Set<string>();
+  const silent = Array.isArray(alarms.silent) ? alarms.silent : [];
+  for (const [index, one] of silent.entries()) {
+    if (!isSettings(one)) continue;
+    const path = `alarms.silent[${index}]`;
+    const { ae_title: title, from = "07:00", to = "19:00" } = one;
+    if (typeof title === "string") {
+      if (titles.has(title.trim())) {
+        const wanted = "an AE title of its own: an entry before has this one";
+        faults.push({ path: `${path}.ae_title`, value: title, wanted });
+      }
+      titles.add(title.trim());
+    }
+    if (from === to) {
+      const wanted = `another time than from; "00:00" to "24:00" is the whole day`;
+      faults.push({ path: `${path}.to`, value: to, wanted });
+    }
+  }
+  const { email } = alarms;
+  if (!isSettings(email)) return faults;
+  for (const [given, needed] of [["user", "password"], ["password", "user"]] as const) {
+    if (email[given] === undefined || email[needed] !== undefined) continue;
+    const wanted = `a text: alarms.email.${given} is of no use without it`;
+    faults.push({ path: `alarms.email.${needed}`, value: undefined, wanted });
   }
   return faults;
 }

@@ -8,6 +8,7 @@
 
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
+import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
@@ -55,6 +56,18 @@ export interface RouteConfig {
   readonly destinations: readonly string[];
 }
 
+/** The status page and the API. */
+export interface WebConfig {
+  readonly enabled: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Null only where nobody but this machine is to reach it. */
+  readonly passwordHash: string | null;
+  readonly allowedNames: readonly string[];
+  readonly sessionHours: number;
+  readonly metricsPublic: boolean;
+}
+
 /** All settings, resolved. */
 export interface Config {
   /** Absolute path of the file; null where the settings did not come from one. */
@@ -95,8 +108,10 @@ export interface Config {
   readonly logRetentionDays: number;
   readonly ledgerRetentionDays: number;
   readonly logPatientInfo: boolean;
+  readonly web: WebConfig;
   /** Whether a changed file is applied by itself. */
   readonly watchConfig: boolean;
+  readonly alarms: AlarmsConfig;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -164,7 +179,7 @@ export function parseConfig(text: string, file: string): Config {
  * @throws ConfigError where a setting is wrong
  */
 export function configFrom(content: unknown, folder: string, file: string | null = null): Config {
-  const checked = configSchema.safeParse(content);
+  const checked = configSchema.safeParse(withoutReserved(content));
   const faults = [
     ...(checked.success
       ? []
@@ -176,6 +191,13 @@ export function configFrom(content: unknown, folder: string, file: string | null
     throw new ConfigError(listFaults(told, file), told);
   }
   return resolved(checked.data, folder, file);
+}
+
+/** Earlier versions let `web` be null, for left out, and nothing else. */
+function withoutReserved(content: unknown): unknown {
+  if (!isSettings(content) || content.web !== null) return content;
+  const { web: _none, ...rest } = content;
+  return rest;
 }
 
 function resolved(raw: ConfigFile, folder: string, file: string | null): Config {
@@ -216,7 +238,17 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     logRetentionDays: raw.log_retention_days,
     ledgerRetentionDays: raw.ledger_retention_days,
     logPatientInfo: raw.log_patient_info,
+    web: {
+      enabled: raw.web.enabled,
+      host: raw.web.host,
+      port: raw.web.port,
+      passwordHash: raw.web.password_hash ?? null,
+      allowedNames: raw.web.allowed_names,
+      sessionHours: raw.web.session_hours,
+      metricsPublic: raw.web.metrics_public,
+    },
     watchConfig: raw.watch_config,
+    alarms: alarmsFrom(raw, folder),
   };
 }
 
@@ -331,7 +363,7 @@ function listFaults(faults: readonly ConfigFault[], file: string | null): string
   return `${count} wrong in ${file ?? "the configuration"}:\n${lines.join("\n")}`;
 }
 
-const SECRET = /pass|secret|token|credential|private|key$|pin$/i;
+const SECRET = /pass|secret|token|credential|private|key$|pin$|^alarms\.webhook\.|^headers$|^url$/i;
 const LONGEST_VALUE = 80;
 
 function valueText(path: string, value: unknown): string {

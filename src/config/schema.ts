@@ -39,6 +39,11 @@ function flag() {
   return z.boolean({ error: "true or false, without quotes" });
 }
 
+function amount(least: number, most: number, what: string) {
+  const error = `a number of ${what} from ${least} to ${most}`;
+  return z.number({ error }).min(least, { error }).max(most, { error });
+}
+
 function seconds(usual: number) {
   const error = `a number of seconds from 0.01 to ${MAX_SECONDS}`;
   return z.number({ error }).min(0.01, { error }).max(MAX_SECONDS, { error }).default(usual);
@@ -62,9 +67,13 @@ function port() {
 
 /** Control characters are what a single backslash makes of `D:\new`: no folder has them. */
 function folder() {
+  return path("a folder");
+}
+
+function path(what: string) {
   return text(
     /^[^\p{Cc}]{1,1024}$/u,
-    'the path of a folder; backslashes are written twice ("D:\\\\dicom") or as /',
+    `the path of ${what}; backslashes are written twice ("D:\\\\dicom") or as /`,
   );
 }
 
@@ -122,6 +131,10 @@ function reserved(what: string) {
   return z.null({ error: `nothing: ${what} not supported by this version; remove the key` })
     .optional().describe(`Reserved: ${what} not supported by this version.`);
 }
+
+/** As src/web/password.ts makes it: scrypt with its parameters, salt and hash in base64url. */
+const PASSWORD_HASH =
+  /^\$scrypt\$ln=1[0-7],r=([1-9]|1[0-6]),p=[1-8]\$[A-Za-z0-9_-]{16,64}\$[A-Za-z0-9_-]{43}$/;
 
 function retryAttempts() {
   return whole(0, 100);
@@ -194,6 +207,100 @@ const route = section({
     'Where the instance goes, by destination name; "pacs" and "archive" included.',
   ),
 }, "a route");
+
+const timeOfDay = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/;
+const timeWanted = 'a time of day from "00:00" to "24:00"';
+
+/** Days of the week as a configuration names them, Sunday first as in Date. */
+export const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
+
+const silentModality = section({
+  ae_title: aeTitle().describe("The modality's AE title (calling AE title)."),
+  hours: amount(0.01, 1000, "hours").describe(
+    "Hours without an instance from it until it is an alarm; only hours between from and to count.",
+  ),
+  days: list(
+    z.enum(WEEKDAYS, { error: '"mon", "tue", "wed", "thu", "fri", "sat" or "sun"' }),
+    "days of the week",
+  ).min(1, { error: "a list of at least one day" })
+    .default(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
+    .describe("Days on which it is expected to send."),
+  from: text(timeOfDay, timeWanted).default("07:00").describe("Local time from which hours count."),
+  to: text(timeOfDay, timeWanted).default("19:00").describe(
+    "Local time up to which they count; earlier than from = on the next day.",
+  ),
+}, "a modality that is to be heard from");
+
+const webhook = section({
+  url: text(
+    /^https?:\/\/[^\p{Cc} ]{1,2000}$/u,
+    'an address that begins with "https://" or "http://"',
+  )
+    .refine((url) => URL.canParse(url), { error: "a complete address (URL)" })
+    .describe("Address that each alarm is sent to, as JSON by POST."),
+  headers: z.record(
+    text(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, "the name of an HTTP header"),
+    text(/^[\t -~]{0,4000}$/, "a header's value, in ASCII"),
+    { error: "an object of header names and values" },
+  ).default({}).describe("HTTP headers to send with it, such as Authorization; never shown."),
+  timeout: seconds(10).describe("Seconds to wait for the answer."),
+  ca_file: path("a file").optional().describe(
+    "File (PEM) with the issuer of the server's certificate, where it is not a public one.",
+  ),
+}, "where alarms are sent by HTTP");
+
+function mailAddress() {
+  return text(
+    /^[^\p{Cc}\s<>(),;:"@]{1,64}@[A-Za-z0-9.-]{1,253}$/u,
+    'an e-mail address, such as "radiology@hospital.example"',
+  );
+}
+
+const email = section({
+  host: host().describe("Mail server (SMTP)."),
+  port: port().optional().describe(
+    "Its TCP port; by security when absent: 25 (none), 587 (starttls), 465 (tls).",
+  ),
+  security: z.enum(["none", "starttls", "tls"], { error: '"none", "starttls" or "tls"' })
+    .default("starttls").describe("How the connection is encrypted; the certificate is verified."),
+  user: text(/^[^\p{Cc}]{1,256}$/u, "a user name").optional().describe(
+    "User name at the mail server; left out where it asks for none.",
+  ),
+  password: text(/^[^\p{Cc}]{1,1024}$/u, "a password").optional().describe(
+    "Its password; never shown.",
+  ),
+  ca_file: path("a file").optional().describe(
+    "File (PEM) with the issuer of the server's certificate, where it is not a public one.",
+  ),
+  from: mailAddress().describe("Sender of the mails."),
+  to: list(mailAddress(), "e-mail addresses").min(1, {
+    error: "a list of at least one e-mail address",
+  }).describe("Who gets them."),
+}, "how alarms are sent by e-mail");
+
+const alarms = section({
+  repeat_hours: amount(0, 8760, "hours (0 = never)").default(24).describe(
+    "Hours after which an alarm that goes on is told again; 0 = never.",
+  ),
+  destination_down_minutes: amount(0, 10_080, "minutes").default(5).describe(
+    "Minutes a destination is down before it is an alarm.",
+  ),
+  oldest_age_minutes: amount(0, 525_600, "minutes (0 = off)").default(60).describe(
+    "Minutes an instance may wait before it is an alarm; 0 = off.",
+  ),
+  failed: flag().default(true).describe("Whether instances that are given up are an alarm."),
+  silent: list(silentModality, "modalities").default([]).describe(
+    "Modalities that are to be heard from.",
+  ),
+  webhook: webhook.optional().describe("Send alarms by HTTP."),
+  email: email.optional().describe("Send alarms by e-mail."),
+  name: text(/^[^\p{Cc}]{1,64}$/u, "a name of 1 to 64 characters").optional().describe(
+    "Name of this site in alarms; local_ae_title when absent.",
+  ),
+  patient_data: flag().default(false).describe(
+    "Tell what destinations comment on an instance, which may name the patient.",
+  ),
+}, "what is an alarm, and who is told");
 
 /** The configuration file as it is written: snake_case, seconds, paths as given. */
 export const configSchema = section({
@@ -270,8 +377,27 @@ export const configSchema = section({
   watch_config: flag().default(false).describe(
     "Apply this file while the forwarder runs, whenever it is saved; one with faults changes nothing.",
   ),
+  alarms: alarms.prefault({}).describe("What is an alarm, and who is told."),
   tls: reserved("TLS is"),
-  web: reserved("the web page is"),
+  web: section({
+    enabled: flag().default(true).describe("Serve the status page and the API."),
+    host: host().default("127.0.0.1").describe(
+      "Address they are served on; anything but this machine's own (127.0.0.1) needs password_hash.",
+    ),
+    port: whole(0, 65_535, " (0 = any free port)").default(8104).describe("TCP port of them."),
+    password_hash: text(PASSWORD_HASH, "what `dicomforwarder web-password` writes").optional()
+      .describe("The password, hashed: `dicomforwarder web-password` writes it."),
+    allowed_names: list(
+      text(/^[A-Za-z0-9._-]{1,253}$/, 'a host name without port, such as "forwarder.hospital.lan"'),
+      "host names",
+    ).default([]).describe(
+      "Host names beyond this machine's own under which people reach them; need password_hash.",
+    ),
+    session_hours: whole(1, 720).default(12).describe("Hours after which one has to log in anew."),
+    metrics_public: flag().default(false).describe(
+      "Serve /metrics to everybody; else to this machine, and with the password.",
+    ),
+  }, "the status page").prefault({}).describe("The status page and the API."),
 }, "the settings in braces").meta({
   title: "DICOM Forwarder configuration",
   description: "config.json of DICOM Forwarder. Relative paths are relative to this file.",

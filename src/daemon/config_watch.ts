@@ -1,5 +1,5 @@
 /*
- * Whether the configuration file has been changed (`watch_config`): a look every two seconds, which works on every volume
+ * Whether the configuration file has been changed: a look every two seconds, which works on every volume
  * and whatever way an editor saves by.
  *
  * It tells of a file only when two looks in a row found it the same, so that one that is being written, or replaced, is left
@@ -14,10 +14,15 @@ const LOOK_MS = 2_000;
 export interface ConfigWatchOptions {
   readonly file: string;
   readonly clock: Clock;
-  /** The file is another one than last time, or is looked at for the first time. */
-  readonly changed: () => Promise<void>;
+  /**
+   * The file is another one than last time, or is looked at for the first time. False where it could not be used: it is told
+   * of again then, for another program may have held it, or have been slow in writing it.
+   */
+  readonly changed: () => Promise<boolean>;
   /** The file is not there, or cannot be looked at; told once until it is back. */
   readonly missing: (error: unknown) => void;
+  /** Something of `changed` failed. */
+  readonly failed: (error: unknown) => void;
 }
 
 export class ConfigWatch {
@@ -32,15 +37,14 @@ export class ConfigWatch {
     this.#options = options;
   }
 
-  /** Begins or ends to watch. */
-  set(isOn: boolean): void {
-    if (isOn === this.#isOn) return;
-    this.#isOn = isOn;
-    this.#cancel?.();
-    this.#cancel = undefined;
-    if (!isOn) return;
-    this.#seen = this.#told = "";
+  start(): void {
+    this.#isOn = true;
     this.#next();
+  }
+
+  stop(): void {
+    this.#isOn = false;
+    this.#cancel?.();
   }
 
   /** Resolves when what is under way is over. */
@@ -51,11 +55,7 @@ export class ConfigWatch {
   #next(): void {
     if (!this.#isOn) return;
     this.#cancel = this.#options.clock.after(LOOK_MS, () => {
-      this.#cancel = undefined;
-      this.#looking = this.#look().finally(() => {
-        // It may have been switched off and on meanwhile.
-        if (this.#cancel === undefined) this.#next();
-      });
+      this.#looking = this.#look().catch(this.#options.failed).finally(() => this.#next());
     });
   }
 
@@ -75,6 +75,6 @@ export class ConfigWatch {
     if (!isStill || now === this.#told) return;
     this.#told = now;
     if (now === "missing") missing(trouble);
-    else await changed();
+    else if (!await changed()) this.#told = "";
   }
 }

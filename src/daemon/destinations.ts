@@ -2,10 +2,12 @@
  * From a destination's settings to the destination.
  */
 
+import type { DeliveryObserver } from "../activity/observer.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, DestinationConfig } from "../config/load.ts";
 import { DicomDestination } from "../delivery/dicom.ts";
 import { DirectoryDestination } from "../delivery/directory.ts";
+import { observedDestination } from "../delivery/observed_destination.ts";
 import type { Destination } from "../delivery/outcome.ts";
 import type { FileSystem } from "../spool/file_system.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -16,18 +18,21 @@ export interface DestinationParts {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly transcoder: Transcoder;
+  /** Told of every attempt. */
+  readonly observer?: DeliveryObserver;
 }
 
 /** A destination as its settings say; nothing is opened. */
 export function destinationOf(
   settings: DestinationConfig,
   { logPatientInfo }: Pick<Config, "logPatientInfo">,
-  { spool, files, clock, transcoder }: DestinationParts,
+  { spool, files, clock, transcoder, observer }: DestinationParts,
 ): Destination {
-  return settings.type === "dicom"
+  const destination = settings.type === "dicom"
     ? new DicomDestination(settings, spool, transcoder, {
       now: () => clock.now(),
       tellComments: logPatientInfo,
     })
     : new DirectoryDestination(settings, spool, files, { tellPaths: logPatientInfo });
+  return observer === undefined ? destination : observedDestination(destination, observer);
 }

@@ -11,7 +11,7 @@
 import type { Clock } from "../clock.ts";
 import { failedEvent } from "../delivery/ledger_events.ts";
 import { provenDeliveries } from "../ledger/at_start.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { EventTaker } from "../ledger/event.ts";
 import { getLog } from "../log.ts";
 import { route } from "../routing/routing.ts";
 import type { Entry } from "../spool/entry.ts";
@@ -28,7 +28,7 @@ const log = getLog("daemon");
 
 export interface IntoQueueParts {
   readonly spool: Spool;
-  readonly ledger: Ledger;
+  readonly ledger: EventTaker;
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly inForce: InForce;
@@ -53,8 +53,8 @@ export class IntoQueue {
   readonly #parts: IntoQueueParts;
   /** Could not be moved; tried again by `takeLate`. */
   #stranded: Homeless[] = [];
-  /** Whether a destination came back while something was moved away for it. */
-  #cameBack = false;
+  /** Destinations that came back while something was moved away for them. */
+  readonly #cameBack = new Set<string>();
 
   constructor(parts: IntoQueueParts) {
     this.#parts = parts;
@@ -110,8 +110,13 @@ export class IntoQueue {
     handOver();
   }
 
-  /** What a person put back. */
+  /** What a person put back, and what just missed its destination's coming back. */
   async adoptRetries(): Promise<void> {
+    if (this.#cameBack.size > 0) {
+      const cameBack = [...this.#cameBack];
+      this.#cameBack.clear();
+      await this.restore(cameBack);
+    }
     const adopted = await this.#parts.spool.adoptRetries(
       (instance) => this.routeStored(instance),
       UNROUTED,
@@ -127,9 +132,7 @@ export class IntoQueue {
     const { spool, inForce } = this.#parts;
     const recovered = await spool.recoverLate((instance) => this.routeStored(instance));
     if (recovered.length > 0) await this.#finishProven(recovered);
-    const names = new Set(inForce.names);
-    const restored = this.#cameBack ? spool.restoreConfigured(names) : spool.restoreHeldBack(names);
-    this.#cameBack = false;
+    const restored = spool.restoreHeldBack(new Set(inForce.names));
     this.#recordReturned(restored, "configuration");
     const late = [...recovered, ...restored];
     if (late.length > 0) {
@@ -211,7 +214,7 @@ export class IntoQueue {
           error,
         });
       }
-      if (inForce.has(destination)) this.#cameBack = true;
+      if (inForce.has(destination)) this.#cameBack.add(destination);
     }
   }
 

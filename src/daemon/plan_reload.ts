@@ -57,6 +57,8 @@ const SETTINGS: Readonly<Record<Exclude<keyof Config, "file">, Setting>> = {
   ledgerRetentionDays: atOnce("ledger_retention_days"),
   logPatientInfo: atOnce("log_patient_info"),
   watchConfig: atOnce("watch_config"),
+  web: atOnce("web", false),
+  alarms: atOnce("alarms", false),
 };
 
 /** A destination of the new configuration, and what is new about it. */

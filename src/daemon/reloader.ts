@@ -23,6 +23,14 @@ import { planReload, type ReloadPlan } from "./plan_reload.ts";
 
 const log = getLog("daemon");
 
+/** Who wants it where the file was saved. */
+const WATCH = "watch_config";
+
+/** How soon a port that was given up and is wanted back is tried again, in ms. */
+const AGAIN_MS = 500;
+
+const STOPPING: ReloadResult = { ok: false, lines: ["The forwarder is stopping"] };
+
 /** What is changed. */
 export interface ReloaderParts {
   readonly inForce: InForce;
@@ -44,8 +52,13 @@ export class Reloader {
   /** The port listened on. */
   port: number;
   #trouble: string | null = null;
+  /** Why the file was refused when it was read last; null where it was not. */
+  #refusal: string | null = null;
+  /** What stands in the file and nobody has asked for yet, in words. */
+  #unapplied: string | null = null;
   #isStopped = false;
-  #reading: Promise<unknown> = Promise.resolve();
+  /** One after the other, so that the last one asked for is the last one in force. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** What goes on beside the work. */
   readonly #later = new Set<Promise<void>>();
 
@@ -56,7 +69,7 @@ export class Reloader {
 
   /** In words, what of the configuration that was asked for last is not in force; null where all of it is. */
   get trouble(): string | null {
-    return this.#trouble;
+    return this.#trouble ?? this.#unapplied;
   }
 
   /** Applies nothing more. */
@@ -66,8 +79,39 @@ export class Reloader {
 
   /** Resolves when what was begun is over. */
   async over(): Promise<void> {
-    await this.#reading;
+    await this.#turn;
     while (this.#later.size > 0) await Promise.all(this.#later);
+  }
+
+  /**
+   * The file has changed, or is looked at for the first time: it is applied where that is wanted, else only told of.
+   *
+   * @returns false where it is to be read again: it was to be applied and is refused
+   */
+  async fileChanged(): Promise<boolean> {
+    const { inForce, changed } = this.#parts;
+    if (!inForce.config.watchConfig) {
+      this.#unapplied = await this.#compare();
+      changed(inForce.config);
+      return true;
+    }
+    await this.fromFile(WATCH);
+    return this.#refusal === null;
+  }
+
+  async #compare(): Promise<string | null> {
+    const { file } = this.#parts.inForce.config;
+    if (file === null) return null;
+    try {
+      const { lines, atNextStart } = planReload(this.#parts.inForce.config, await loadConfig(file));
+      if (this.#refusal !== null) this.#trouble = this.#refusal = null;
+      return lines.length > atNextStart.length
+        ? `The configuration file has been changed and is not in force. ${lines.join(". ")}`
+        : null;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return `The configuration file has faults, and the one before is in force. ${error.message}`;
+    }
   }
 
   /**
@@ -76,9 +120,17 @@ export class Reloader {
    * @param by who wants it, in words
    */
   fromFile(by: string): Promise<ReloadResult> {
-    // One after the other, so that the last one asked for is the last one in force.
-    const result = this.#reading.then(() => this.#fromFile(by));
-    this.#reading = result.catch(() => {});
+    return this.#inTurn(() => this.#fromFile(by));
+  }
+
+  /** Applies a configuration. `ok` is false where a part of it could not be had; the rest is in force all the same. */
+  apply(wanted: Config, by: string): Promise<ReloadResult> {
+    return this.#inTurn(() => this.#apply(wanted, by));
+  }
+
+  #inTurn(task: () => Promise<ReloadResult>): Promise<ReloadResult> {
+    const result = this.#turn.then(task);
+    this.#turn = result.catch(() => {});
     return result;
   }
 
@@ -88,9 +140,17 @@ export class Reloader {
       return { ok: false, lines: ["The configuration did not come from a file"] };
     }
     try {
-      return this.apply(await loadConfig(file), by);
+      return await this.#apply(await loadConfig(file), by);
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
+      if (!(error instanceof ConfigError)) {
+        log.error("The configuration cannot be applied by an error of this program", { error, by });
+        return { ok: false, lines: [`An error of this program: ${error}`] };
+      }
+      // What is read again every two seconds is told of once.
+      const isNew = this.#refusal !== error.message;
+      this.#refusal = error.message;
+      const lines = error.message.split("\n").map((line) => line.trim());
+      if (!isNew && by === WATCH) return { ok: false, lines };
       this.#trouble =
         `The configuration file is refused, and the one before stays in force. ${error.message}`;
       log.error("CONFIGURATION REFUSED, the one before stays in force: {reason}", {
@@ -98,19 +158,19 @@ export class Reloader {
         by,
       });
       this.#parts.changed(this.#parts.inForce.config);
-      return { ok: false, lines: error.message.split("\n").map((line) => line.trim()) };
+      return { ok: false, lines };
     }
   }
 
-  /** Applies a configuration. `ok` is false where a part of it could not be had; the rest is in force all the same. */
-  apply(wanted: Config, by: string): ReloadResult {
+  async #apply(wanted: Config, by: string): Promise<ReloadResult> {
     const { inForce, spool, ledger, scheduler, receiver, service, destinationOf } = this.#parts;
-    if (this.#isStopped) return { ok: false, lines: ["The forwarder is stopping"] };
+    if (this.#isStopped) return STOPPING;
     const plan = planReload(inForce.config, wanted);
     const destinations = plan.destinations.map(({ settings, change }) =>
       change === "kept" ? settings.name : destinationOf(settings, plan.config)
     );
-    const refusal = this.#listenElsewhere(plan);
+    const refusal = await this.#listenElsewhere(plan);
+    if (this.#isStopped) return STOPPING;
     const { localHost, localPort, timeouts, logLevel, logRetentionDays } = inForce.config;
     const config = refusal === null ? plan.config : { ...plan.config, localHost, localPort };
 
@@ -133,6 +193,7 @@ export class Reloader {
       adjustLogging({ level: config.logLevel, retentionDays: config.logRetentionDays });
     }
     this.#trouble = troubleOf(plan, refusal);
+    this.#refusal = this.#unapplied = null;
     this.#parts.changed(config);
     const lines = [...plan.lines, ...refusal === null ? [] : [refusal]];
     this.#tell(lines, refusal, by);
@@ -163,7 +224,7 @@ export class Reloader {
   }
 
   /** Listens where it is wanted. In words why that cannot be, where it listens as before; null where all is well. */
-  #listenElsewhere({ listen }: ReloadPlan): string | null {
+  async #listenElsewhere({ listen }: ReloadPlan): Promise<string | null> {
     const { inForce, receiver } = this.#parts;
     if (listen === null) return null;
     const { localHost } = inForce.config;
@@ -178,14 +239,27 @@ export class Reloader {
       if (!inOurWay) return `${error.message}. It still listens on ${localHost}, port ${this.port}`;
     }
     // Another address and the same port: the one has to go before the other can be had.
-    receiver.leave();
+    await receiver.leave();
     try {
       this.#serve(listenOn(listen.host, listen.port));
       return null;
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
-      this.#serve(listenOn(localHost, this.port));
+      this.#beside(this.#listenAgain());
       return `${error.message}. It listens on ${localHost}, port ${this.port}, again`;
+    }
+  }
+
+  /** Listens where it did. Nothing is more wanted: it is tried until it succeeds. */
+  async #listenAgain(): Promise<void> {
+    const { localHost } = this.#parts.inForce.config;
+    for (let attempt = 1; !this.#isStopped; attempt++) {
+      try {
+        return this.#serve(listenOn(localHost, this.port));
+      } catch (error) {
+        if (attempt % 10 === 1) log.error("LISTENING NOWHERE, trying again and again", { error });
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
     }
   }
 

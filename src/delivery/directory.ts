@@ -5,7 +5,7 @@
  *
  * A hard link to the spool's file where the file system has them, a copy where not. What is there already is never
  * replaced: the same instance counts as delivered, another one under the same name is kept beside it. An instance is
- * reported delivered when its name is on the disk. Names are made safe (`safe_name.ts`), and the result stays below
+ * reported delivered when its name is on the disk. Names are made safe (`archive_path.ts`), and the result stays below
  * `path`.
  */
 
@@ -22,6 +22,7 @@ import {
 import { isHeld } from "../spool/held.ts";
 import type { Spool } from "../spool/spool.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import { archivePath } from "./archive_path.ts";
 import { openForDelivery } from "./open_entry.ts";
 import {
   type Destination,
@@ -30,7 +31,6 @@ import {
   type Report,
   type Session,
 } from "./outcome.ts";
-import { safeName } from "./safe_name.ts";
 
 /** Instances of one name that are kept beside each other. */
 const MOST_NAMESAKES = 99;
@@ -187,13 +187,7 @@ export class DirectoryDestination implements Destination, Session {
 
   async #target(instance: StoredInstance): Promise<string> {
     const { identification } = await instance.identify();
-    const path = join(
-      this.#path,
-      safeName(identification.patientId, "NO-PATIENT-ID"),
-      safeName(identification.studyInstanceUid, "NO-STUDY-UID"),
-      safeName(identification.seriesInstanceUid, "NO-SERIES-UID"),
-      `${safeName(instance.meta.sopInstanceUid, "NO-INSTANCE-UID")}.dcm`,
-    );
+    const path = archivePath(this.#path, identification, instance.meta.sopInstanceUid);
     // Belt and braces: a defect in the names must not become a file elsewhere.
     if (relative(this.#path, path).split(/[\\/]/).length !== 4) {
       throw new Error(`Defect: ${path} is not four levels below ${this.#path}`);

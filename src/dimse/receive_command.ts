@@ -14,22 +14,25 @@ const LONGEST_COMMAND = 64 * 1024;
 /**
  * Waits for a command set and puts it together.
  *
- * @returns the command and its presentation context, or undefined where the peer asks to release instead
+ * @returns the command, its presentation context and when it began to come (performance.now()), or undefined where the peer
+ * asks to release instead
  * @throws {AssociationError}
  */
 export async function receiveCommand(
   association: Association,
-): Promise<{ contextId: number; command: Command } | undefined> {
+): Promise<{ contextId: number; command: Command; began: number } | undefined> {
   const broken = (message: string) =>
     association.protocolError(message, AbortReason.InvalidParameter);
   let contextId: number | undefined;
   let joined: Uint8Array | undefined;
   let length = 0;
+  let began = 0;
   for (;;) {
     const piece = await association.next(contextId !== undefined);
     if (piece.type !== PduType.Data) return undefined;
     if (!piece.command) throw await broken("data set fragment where a command set is due");
     if (contextId === undefined) {
+      began = performance.now();
       contextId = piece.contextId;
       if (!association.acceptedContexts.has(contextId)) {
         throw await broken(`presentation context ${contextId} was not accepted`);
@@ -47,7 +50,7 @@ export async function receiveCommand(
     if (!piece.last) continue;
     try {
       const bytes = joined === undefined ? piece.bytes : joined.subarray(0, length);
-      return { contextId, command: decodeCommand(bytes) };
+      return { contextId, command: decodeCommand(bytes), began };
     } catch (error) {
       if (error instanceof MalformedCommand) throw await broken(error.message);
       throw error;

@@ -26,6 +26,8 @@ export interface StoreRequest {
   readonly messageId: number;
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
+  /** When it began to come, by performance.now(). */
+  readonly began: number;
 }
 
 /** A data set on its way in. */
@@ -81,7 +83,7 @@ class Server {
         await this.#association.respondRelease();
         return;
       }
-      await this.#dispatch(this.#contextOf(message.contextId), message.command);
+      await this.#dispatch(this.#contextOf(message.contextId), message.command, message.began);
     }
   }
 
@@ -91,7 +93,7 @@ class Server {
     return context;
   }
 
-  async #dispatch(context: AcceptedContext, command: Command): Promise<void> {
+  async #dispatch(context: AcceptedContext, command: Command, began: number): Promise<void> {
     const dataSet = command.commandDataSetType === NO_DATA_SET ? undefined : new IncomingDataSet(
       this.#association,
       context.id,
@@ -113,7 +115,7 @@ class Server {
       return;
     }
     if (command.commandField === CommandField.StoreRequest) {
-      await this.#store(context, command, answer, dataSet);
+      await this.#store(context, command, answer, dataSet, began);
       return;
     }
     if (answered === command.commandField) {
@@ -128,6 +130,7 @@ class Server {
     command: Command,
     answer: Command,
     dataSet: IncomingDataSet | undefined,
+    began: number,
   ): Promise<void> {
     if (command.affectedSopInstanceUid !== undefined) {
       answer.affectedSopInstanceUid = command.affectedSopInstanceUid;
@@ -137,6 +140,7 @@ class Server {
       messageId: command.messageId ?? 0,
       sopClassUid: command.affectedSopClassUid ?? "",
       sopInstanceUid: command.affectedSopInstanceUid ?? "",
+      began,
     };
     if (dataSet === undefined) {
       const status = CANNOT_UNDERSTAND;

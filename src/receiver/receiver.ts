@@ -6,6 +6,7 @@
  * associate `admission.ts`.
  */
 
+import type { ReceptionObserver } from "../activity/observer.ts";
 import type { Config } from "../config/load.ts";
 import { isStorageClass, transferSyntaxName, VERIFICATION } from "../dicom/uid.ts";
 import { serve } from "../dimse/scp.ts";
@@ -47,18 +48,21 @@ export class Receiver {
   #config: Config;
   readonly #spool: Spool;
   readonly #service: StoreService;
+  readonly #observer: ReceptionObserver | undefined;
   #options: AssociationOptions;
   #hostIsAllowed: (host: string) => boolean;
   readonly #connections = new Set<Connection>();
   #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
+  #isStopped = false;
   #listener: Deno.TcpListener | undefined;
-  #accepting: Promise<void> | undefined;
+  #accepting: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, spool: Spool, service: StoreService) {
+  constructor(config: Config, spool: Spool, service: StoreService, observer?: ReceptionObserver) {
     this.#config = config;
     this.#spool = spool;
     this.#service = service;
+    this.#observer = observer;
     this.#hostIsAllowed = hostFilter(config.allowedHosts);
     this.#options = optionsOf(config);
   }
@@ -78,17 +82,18 @@ export class Receiver {
    * the associations it brought go on.
    */
   serve(listener: Deno.TcpListener): void {
-    const before = this.#accepting;
-    this.leave();
+    if (this.#isStopped) return listener.close();
+    const left = this.leave();
     this.#listener = listener;
-    const now = this.#accept(listener);
-    this.#accepting = before === undefined ? now : Promise.all([before, now]).then(() => {});
+    this.#accepting = Promise.all([left, this.#accept(listener)]).then(() => {});
   }
 
-  /** Accepts nothing more, until another listener is served. */
-  leave(): void {
+  /** Accepts nothing more, until another listener is served. Resolves when the port is free. */
+  leave(): Promise<void> {
     this.#listener?.close();
     this.#listener = undefined;
+    // A listener keeps its port for as long as somebody waits to accept from it.
+    return this.#accepting;
   }
 
   /** Associations being served. */
@@ -102,8 +107,8 @@ export class Receiver {
    * @param within ms until the rest is aborted
    */
   async stop(within: number): Promise<void> {
-    this.leave();
-    await this.#accepting;
+    this.#isStopped = true;
+    await this.leave();
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {
       for (const connection of this.#connections) {
@@ -134,6 +139,7 @@ export class Receiver {
         continue;
       }
       if (this.#isCrowded(connection.remoteAddr.hostname)) {
+        this.#observer?.connectionDropped();
         connection.close();
         continue;
       }
@@ -225,6 +231,7 @@ export class Receiver {
         called: request.calledAeTitle,
         from: association.peer,
       });
+      this.#observer?.associationRejected(refusal.result, refusal.source, refusal.reason);
       await association.reject(refusal.result, refusal.source, refusal.reason);
       return false;
     }
@@ -233,6 +240,7 @@ export class Receiver {
       request,
       (abstractSyntax) => abstractSyntax === VERIFICATION || isStorageClass(abstractSyntax),
     );
+    this.#observer?.associationAccepted();
     log.info("Association accepted", {
       calling: request.callingAeTitle,
       called: request.calledAeTitle,

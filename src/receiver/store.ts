@@ -6,6 +6,7 @@
  * Success is answered after the commit and by nothing else.
  */
 
+import type { ReceptionObserver } from "../activity/observer.ts";
 import type { Config } from "../config/load.ts";
 import { HeaderReader } from "../dicom/header.ts";
 import {
@@ -24,7 +25,7 @@ import { getLog } from "../log.ts";
 import { route } from "../routing/routing.ts";
 import type { Entry } from "../spool/entry.ts";
 import type { EventTaker } from "../ledger/event.ts";
-import { crcOf, hashStudy } from "../spool/entry_name.ts";
+import { crcOf, hashStudy, studyOf } from "../spool/entry_name.ts";
 import { UNROUTED } from "../spool/failed.ts";
 import { systemErrorCode } from "../spool/file_system.ts";
 import type { Committed, IncomingInstance } from "../spool/incoming.ts";
@@ -66,13 +67,21 @@ export class StoreService {
   #rules: Rules;
   readonly #ledger: EventTaker;
   readonly #queued: (entry: Entry) => void;
+  readonly #observer: ReceptionObserver | undefined;
 
   /** @param queued told of every instance that entered the queue */
-  constructor(spool: Spool, ledger: EventTaker, config: Config, queued: (entry: Entry) => void) {
+  constructor(
+    spool: Spool,
+    ledger: EventTaker,
+    config: Config,
+    queued: (entry: Entry) => void,
+    observer?: ReceptionObserver,
+  ) {
     this.#spool = spool;
     this.#ledger = ledger;
     this.#rules = rulesOf(config);
     this.#queued = queued;
+    this.#observer = observer;
   }
 
   /** Treats what begins from now on by another configuration. */
@@ -96,6 +105,7 @@ export class StoreService {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       count.refused++;
+      this.#observer?.refused(error.status);
       log.warn("Instance refused: {reason}", {
         reason: error.message,
         status: describeStatus(error.status),
@@ -158,6 +168,15 @@ export class StoreService {
         const entry = this.#spool.enqueue(instance, waiting);
         this.#recordAccepted(association, request, header, instance, waiting);
         this.#logReceived(association, request, header, instance, waiting, config);
+        // Before anybody can have delivered it.
+        this.#observer?.received({
+          study: studyOf(instance.base),
+          header: header.identification,
+          from: association.callingAeTitle,
+          bytes: instance.length,
+          destinations: waiting,
+          ms: performance.now() - request.began,
+        });
         this.#queued(entry);
       },
     };

@@ -34,6 +34,67 @@ export function route(
   return routes.find((each) => matches(facts, each))?.destinations ?? [];
 }
 
+/** A condition of a route, held against an instance. */
+export interface ConditionCheck {
+  readonly what: "calling AE title" | "called AE title" | "modality" | "SOP class";
+  readonly wanted: readonly string[];
+  /** Without the spaces around; null where the data set has none. */
+  readonly actual: string | null;
+  readonly met: boolean;
+}
+
+/** A route, held against an instance. */
+export interface RouteCheck {
+  readonly matches: boolean;
+  /** Every condition the route has, in the order of the configuration; none where it takes everything. */
+  readonly conditions: readonly ConditionCheck[];
+}
+
+/** Why an instance goes where it goes. */
+export interface RouteExplanation {
+  /** Every route, in order, whether it is asked or not. */
+  readonly routes: readonly RouteCheck[];
+  /** Index of the route that decides; null where none does: no route matches, or there are none. */
+  readonly decides: number | null;
+  /** What `route` gives. */
+  readonly destinations: readonly string[];
+}
+
+/** The same decision as `route`, with its reasons. */
+export function explainRoute(
+  facts: RoutingFacts,
+  routes: readonly RouteConfig[],
+  allDestinationNames: readonly string[],
+): RouteExplanation {
+  const checks = routes.map((each): RouteCheck => {
+    const conditions = conditionsOf(facts, each).flatMap(([what, wanted, actual]) =>
+      wanted === null
+        ? []
+        : [{ what, wanted, actual: actual?.trim() ?? null, met: meets(wanted, actual) }]
+    );
+    return { matches: conditions.every(({ met }) => met), conditions };
+  });
+  const decides = checks.findIndex((check) => check.matches);
+  return {
+    routes: checks,
+    decides: decides === -1 ? null : decides,
+    destinations: routes.length === 0 ? allDestinationNames : routes[decides]?.destinations ?? [],
+  };
+}
+
+/** What a route asks of an instance: what it is called, what is wanted (null: anything), what is there. */
+function conditionsOf(
+  facts: RoutingFacts,
+  route: RouteConfig,
+): (readonly [ConditionCheck["what"], readonly string[] | null, string | null])[] {
+  return [
+    ["calling AE title", route.callingAeTitles, facts.callingAeTitle],
+    ["called AE title", route.calledAeTitles, facts.calledAeTitle],
+    ["modality", route.modalities, facts.modality],
+    ["SOP class", route.sopClasses, facts.sopClassUid],
+  ];
+}
+
 function matches(facts: RoutingFacts, route: RouteConfig): boolean {
   return meets(route.callingAeTitles, facts.callingAeTitle) &&
     meets(route.calledAeTitles, facts.calledAeTitle) &&

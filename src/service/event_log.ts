@@ -1,5 +1,5 @@
 /*
- * The Windows event log: why the service did not start, where administrators look first.
+ * The Windows event log: why the service did not start, and its alarms, where administrators look first.
  *
  * Goes through eventcreate.exe. A failure to write there is returned as a sentence and never thrown: the same reason is in
  * the program's own log.
@@ -17,8 +17,19 @@ const LONGEST = 4000;
  * @param id 1 to 1000: the program's exit code
  * @returns null, or why it could not be written
  */
-export async function writeErrorEvent(
+export function writeErrorEvent(run: RunTool, id: number, text: string): Promise<string | null> {
+  return writeEvent(run, "ERROR", id, text);
+}
+
+/**
+ * Writes an event.
+ *
+ * @param id 1 to 1000: exit codes, and from 101 on alarms
+ * @returns null, or why it could not be written
+ */
+export async function writeEvent(
   run: RunTool,
+  level: "ERROR" | "WARNING" | "INFORMATION",
   id: number,
   text: string,
 ): Promise<string | null> {
@@ -29,7 +40,7 @@ export async function writeErrorEvent(
       "/SO",
       SERVICE_NAME,
       "/T",
-      "ERROR",
+      level,
       "/ID",
       String(Math.min(1000, Math.max(1, id))),
       "/D",

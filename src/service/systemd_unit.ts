@@ -35,6 +35,7 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
     ["Service", [
       "Type=exec",
       `ExecStart=${quoted(program)} --config ${argument(config)} --as-service`,
+      "ExecReload=/bin/kill -HUP $MAINPID",
       "Restart=on-failure",
       "RestartSec=5",
       "RestartSteps=6",

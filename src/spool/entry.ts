@@ -19,8 +19,8 @@ export class Entry {
   waiting: readonly Waiting[];
   /** False once it has left the queue: delivered everywhere, given up, corrupt or removed by hand. */
   queued = true;
-  /** Known once the file has been opened; for the log. */
-  sopInstanceUid = "";
+  /** Known once the file has been opened; for the log and the figures. Bytes are the data set's. */
+  opened: { readonly sopInstanceUid: string; readonly bytes: number } | undefined;
   /** Destinations it had been given up for, where it came back from `failed/`. */
   failedFor: readonly string[] = NOWHERE;
   /** The folder its file lies in, where the file's name is the base and `#ending`; else the whole path. */
@@ -50,6 +50,11 @@ export class Entry {
   liesIn(folder: string, ending: string): void {
     this.#place = folder;
     this.#ending = ending;
+  }
+
+  /** Empty until the file has been opened. */
+  get sopInstanceUid(): string {
+    return this.opened?.sopInstanceUid ?? "";
   }
 
   /** When it was received, in ms since 1970. */

@@ -23,6 +23,8 @@ const SYNC_AHEAD = 8 * 1024 * 1024;
 export interface IncomingOwner {
   nextSequence(): number;
   now(): number;
+  /** The slot's file is on the disk; the commit waited so long for it, in ms. */
+  synced(ms: number): void;
   /** The slot's file failed to reach the disk. */
   syncFailed(error: unknown): void;
   /** The slot is free again, its file gone or on its way to the queue. */
@@ -163,9 +165,11 @@ export class IncomingInstance {
       putCommitRecord(this.#buffer, record);
       this.#file.seek(0);
       this.#file.write(this.#buffer.subarray(0, PREAMBLE_LENGTH));
+      const began = performance.now();
       try {
         await this.#syncedAhead();
         await this.#file.syncData();
+        this.#owner.synced(performance.now() - began);
       } catch (error) {
         this.#owner.syncFailed(error);
         throw error;

@@ -58,6 +58,8 @@ export interface SpoolOptions {
   readonly report: (message: string, error?: unknown) => void;
   /** Told of every instance that is set aside in `corrupt/`. */
   readonly damaged?: (id: string, reason: string) => void;
+  /** Told how long each instance waited for its sync, in ms. */
+  readonly synced?: (ms: number) => void;
 }
 
 export class Spool implements IncomingOwner {
@@ -304,7 +306,7 @@ export class Spool implements IncomingOwner {
           closed: () => this.#closed(entry),
         });
         this.#open.set(entry, (this.#open.get(entry) ?? 0) + 1);
-        entry.sopInstanceUid = instance.meta.sopInstanceUid;
+        entry.opened = { sopInstanceUid: instance.meta.sopInstanceUid, bytes: instance.length };
         return instance;
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;
@@ -467,6 +469,10 @@ export class Spool implements IncomingOwner {
 
   now(): number {
     return this.#options.now();
+  }
+
+  synced(ms: number): void {
+    this.#options.synced?.(ms);
   }
 
   syncFailed(error: unknown): void {

@@ -29,6 +29,7 @@ import {
   describeReject,
   PduType,
   type ProposedContext,
+  type UserInformation,
 } from "./pdu.ts";
 import { MalformedPdu } from "./pdu_decode.ts";
 import { encodeControlPdu, fragmentLength } from "./pdu_encode.ts";
@@ -63,7 +64,6 @@ export class Association {
   readonly #closed = Promise.withResolvers<void>();
 
   #proposed: readonly ProposedContext[] = [];
-  #answers: readonly AnsweredContext[] = [];
   #accepted: ReadonlyMap<number, AcceptedContext> = new Map();
   #fragment = 0;
 
@@ -71,6 +71,10 @@ export class Association {
   calledAeTitle = "";
   /** Name and version the peer gives itself, for the log. */
   peerImplementation = "";
+  /** What the peer said of itself; undefined until it has. */
+  peerInformation: UserInformation | undefined;
+  /** What was answered to each context proposed. */
+  answers: readonly AnsweredContext[] = [];
   /** Operations that may be outstanding at a time (PS3.7 §D.3.3.3). */
   operations = 1;
 
@@ -117,7 +121,7 @@ export class Association {
 
   /** How an instance can travel on this association. */
   carriage(pair: StoragePair): Carriage {
-    return findCarriage(pair, this.#proposed, this.#accepted, this.#answers);
+    return findCarriage(pair, this.#proposed, this.#accepted, this.answers);
   }
 
   /**
@@ -153,8 +157,8 @@ export class Association {
     request: AssociateRequest,
     accepts: (abstractSyntax: string) => boolean,
   ): Promise<void> {
-    this.#answers = answerContexts(request.contexts, accepts);
-    this.#accepted = acceptedContexts(request.contexts, this.#answers);
+    this.answers = answerContexts(request.contexts, accepts);
+    this.#accepted = acceptedContexts(request.contexts, this.answers);
     this.#setPeerMaximum(request.userInformation.maxPduLength);
     this.#reader.expectBegin(this.#options.idleMs, "association idle");
     await this.#apply(
@@ -165,7 +169,7 @@ export class Association {
         calledAeTitle: request.calledAeTitle,
         callingAeTitle: request.callingAeTitle,
         applicationContext: APPLICATION_CONTEXT,
-        contexts: this.#answers,
+        contexts: this.answers,
         userInformation: ourUserInformation(this.#options.maxPduLength),
         ...(request.rawAeTitles === undefined ? {} : { rawAeTitles: request.rawAeTitles }),
       }),
@@ -211,9 +215,10 @@ export class Association {
     association.#reader.expectWhole(options.associationMs, "no answer to the association request");
     const pdu = await association.#receivePdu(false);
     if (pdu.type !== PduType.AssociateAccept) throw defect(association.#state, String(pdu.type));
-    association.#answers = pdu.contexts;
+    association.answers = pdu.contexts;
     association.#accepted = acceptedContexts(contexts, pdu.contexts);
     association.peerImplementation = nameOf(pdu.userInformation);
+    association.peerInformation = pdu.userInformation;
     association.operations = agreedOperations(options.operations ?? 1, pdu.userInformation);
     association.#setPeerMaximum(pdu.userInformation.maxPduLength);
     association.#reader.expectBegin(options.idleMs, "association idle");

@@ -44,7 +44,19 @@ Deno.test("help, version and every verb's help end with 0 and name the exit code
     assert.equal(help.code, 0);
     assert.match(help.stdout, /Exit codes:/);
     assert.match((await runCli(["--version"], folder)).stdout, /^\d+\.\d+\.\d+ /);
-    for (const verb of ["setup", "check", "echo", "send", "status", "queue", "demo"]) {
+    for (
+      const verb of [
+        "setup",
+        "check",
+        "echo",
+        "send",
+        "status",
+        "doctor",
+        "explain",
+        "queue",
+        "demo",
+      ]
+    ) {
       const { code, stdout } = await runCli([verb, "--help"], folder);
       assert.equal(code, 0, verb);
       assert.match(stdout, new RegExp(`Usage: dicomforwarder ${verb}`));

@@ -54,7 +54,12 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
   for (const [key, row] of ROWS) {
     const example = JSON.parse(/`(.*)`/.exec(row.split("|").at(-1)!)![1]!);
     const [last, parent] = key.split(".").reverse();
-    const part = parent === "timeouts" ? { timeouts: { [last!]: example } } : { [last!]: example };
+    if (key.startsWith("alarms.")) {
+      configFrom({ pacs_host: "h", alarms: alarmsWith(parent!, last!, example) }, Deno.cwd());
+      continue;
+    }
+    const inner = parent === "timeouts" || parent === "web";
+    const part = inner ? { [parent]: { [last!]: example } } : { [last!]: example };
     const place = key.split(".")[0];
     const ofFolder = key.endsWith("].path") || example === "directory";
     const destinations = place !== "destinations[]"
@@ -68,3 +73,16 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
     configFrom(place?.endsWith("[]") ? content : { ...content, ...part, ...short }, Deno.cwd());
   }
 });
+
+/** Settings of alarms in which one has this value and what it needs beside it is there. */
+function alarmsWith(parent: string, key: string, value: unknown): Record<string, unknown> {
+  const login = key === "user" || key === "password" ? { user: "u", password: "p" } : {};
+  const needed: Readonly<Record<string, Record<string, unknown>>> = {
+    "silent[]": { ae_title: "X", hours: 1 },
+    webhook: { url: "https://h" },
+    email: { host: "h", from: "a@b", to: ["c@d"], ...login },
+  };
+  if (parent === "alarms") return { [key]: value };
+  const part = { ...needed[parent], [key]: value };
+  return parent === "silent[]" ? { silent: [part] } : { [parent]: part };
+}

@@ -30,6 +30,9 @@ Deno.test("an editor with config.schema.json accepts what the program accepts", 
     { destinations: [{ type: "directory", name: "c", path: "D:\\copy" }], max_pdu_length: 0 },
     { minimum_free_space: "2GB", max_instance_size: 5, timeouts: { idle: 0.5 } },
     { routes: [{ modalities: ["CT"], destinations: ["pacs"] }], allowed_hosts: ["::1/64"] },
+    { alarms: { webhook: { url: "https://h/x", headers: { "X-Key": "1" } }, repeat_hours: 0 } },
+    { alarms: { email: { host: "mail", from: "a@b", to: ["c@d"] }, name: "Haus \u00dc" } },
+    { alarms: { silent: [{ ae_title: "CT1", hours: 4, days: ["mon"], to: "24:00" }] } },
   ];
   for (const config of good) {
     assert(validate(config), JSON.stringify([config, validate.errors]));
@@ -54,6 +57,11 @@ Deno.test("an editor with config.schema.json refuses wrong types, values and unk
     { destinations: [{ type: "directory", name: "a", path: "x", host: "h" }] },
     { destinations: [{ type: "directory", name: "UPPER", path: "x" }] },
     { routes: [{ destinations: [] }] },
+    { alarms: { webhook: { url: "ftp://h" } } },
+    { alarms: { webhook: { url: "https://h", headers: { "a b": "1" } } } },
+    { alarms: { email: { host: "mail", from: "a@b", to: [] } } },
+    { alarms: { silent: [{ ae_title: "CT1", hours: 4, from: "7:00" }] } },
+    { alarms: { mail: {} } },
     [],
   ];
   for (const config of bad) assert(!validate(config), JSON.stringify(config));

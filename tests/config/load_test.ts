@@ -108,7 +108,27 @@ Deno.test("the configuration file that comes with the program loads, every defau
     logRetentionDays: 30,
     ledgerRetentionDays: 400,
     logPatientInfo: true,
+    web: {
+      enabled: true,
+      host: "127.0.0.1",
+      port: 8104,
+      passwordHash: null,
+      allowedNames: [],
+      sessionHours: 12,
+      metricsPublic: false,
+    },
     watchConfig: false,
+    alarms: {
+      repeatMs: 86_400_000,
+      destinationDownMs: 300_000,
+      oldestAgeMs: 3_600_000,
+      failed: true,
+      silent: [],
+      webhook: null,
+      email: null,
+      name: null,
+      patientData: false,
+    },
   });
 });
 
@@ -382,12 +402,63 @@ Deno.test("a destination that is the forwarder itself is refused", () => {
   configFrom({ local_host: "10.0.0.5", local_port: 104, pacs_host: "127.0.0.1" }, HOME);
 });
 
-Deno.test("tls and web are refused rather than ignored, and their content is not shown", () => {
-  const error = faultsOf({ pacs_host: "a", tls: { passphrase: "hunter2", key: "PEM" }, web: {} });
-  assert.deepEqual(error.faults.map((fault) => fault.path), ["tls", "web"]);
+Deno.test("tls is refused rather than ignored, and its content is not shown", () => {
+  const error = faultsOf({ pacs_host: "a", tls: { passphrase: "hunter2", key: "PEM" } });
+  assert.deepEqual(error.faults.map((fault) => fault.path), ["tls"]);
   assert.match(error.message, /TLS is not supported by this version/);
   assert.doesNotMatch(error.message, /hunter2|PEM/);
   assert.deepEqual(accepted({ tls: null, web: null }), accepted({}));
+});
+
+const HASH = `$scrypt$ln=15,r=8,p=3$${"s".repeat(22)}$${"h".repeat(43)}`;
+
+Deno.test("the status page is served on loopback alone, without a password, where nothing is said", () => {
+  const { web } = accepted({});
+  assert.deepEqual(web, {
+    enabled: true,
+    host: "127.0.0.1",
+    port: 8104,
+    passwordHash: null,
+    allowedNames: [],
+    sessionHours: 12,
+    metricsPublic: false,
+  });
+});
+
+Deno.test("a status page that is reached from elsewhere needs a password, and the message says how to set one", () => {
+  const open = [
+    { host: "0.0.0.0" },
+    { host: "::" },
+    { host: "192.168.1.5" },
+    { host: "forwarder.lan" },
+    { host: "127.evil.example" },
+    { allowed_names: ["forwarder.lan"] },
+  ];
+  for (const web of open) {
+    const error = faultsOf({ pacs_host: "a", web });
+    assert.deepEqual(error.faults.map((fault) => fault.path), ["web.password_hash"]);
+    assert.match(error.message, /dicomforwarder web-password/);
+    assert.equal(accepted({ web: { ...web, password_hash: HASH } }).web.passwordHash, HASH);
+    // What is not served is reached by nobody.
+    accepted({ web: { ...web, enabled: false } });
+  }
+  for (const host of ["localhost", "127.0.0.1", "127.0.0.53", "::1"]) accepted({ web: { host } });
+});
+
+Deno.test("the status page and DICOM cannot share a port", () => {
+  assertFaults({ pacs_host: "a", web: { port: 11_112 } }, { "web.port": /local_port/ });
+  assertFaults({ pacs_host: "a", local_port: 104, web: { port: 104 } }, {
+    "web.port": /local_port/,
+  });
+  accepted({ local_port: 0, web: { port: 0 } });
+});
+
+Deno.test("a password in the place of its hash is refused and not shown", () => {
+  for (const password_hash of ["hunter2hunter2", HASH.replace("ln=15", "ln=30"), "$2b$10$x"]) {
+    const { message } = faultsOf({ pacs_host: "a", web: { password_hash } });
+    assert.match(message, /web.password_hash: \(not shown\): wanted what .*web-password. writes/);
+    assert.ok(!message.includes(password_hash));
+  }
 });
 
 Deno.test("values in the message are one line, short and without secrets", () => {

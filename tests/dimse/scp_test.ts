@@ -52,7 +52,9 @@ Deno.test("a C-STORE is handed on and answered with its ids; a C-ECHO is answere
   assert.equal(echoes, 1);
   assert.equal(stored.length, 1);
   assert.equal(hex(stored[0]!.bytes), hex(noise(100)));
-  assert.deepEqual(stored[0]!.request, {
+  const { began, ...request } = stored[0]!.request;
+  assert.ok(began > 0 && began <= performance.now());
+  assert.deepEqual(request, {
     context: { id: 3, abstractSyntax: CT, transferSyntax: EXPLICIT },
     messageId: 77,
     sopClassUid: CT,

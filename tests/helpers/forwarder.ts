@@ -3,6 +3,7 @@
  */
 
 import { configFrom } from "../../src/config/load.ts";
+import type { ReloadResult } from "../../src/control/views.ts";
 import { type Daemon, type DaemonOptions, startDaemon } from "../../src/daemon.ts";
 import { until } from "./until.ts";
 
@@ -14,6 +15,8 @@ export const TEST_SETTINGS = {
   minimum_free_space: "64MB",
   // And wherever temporary files lie: nothing is kept there for long.
   allow_unsafe_spool_volume: true,
+  // Many run at the same time, and few are looked at.
+  web: { enabled: false },
 } as const;
 
 /** Settings of a DICOM destination on this machine. */
@@ -27,10 +30,12 @@ export function nodeAt(
 
 export class Forwarder implements AsyncDisposable {
   readonly #daemon: Daemon;
+  readonly #folder: string;
   #stopped = false;
 
-  private constructor(daemon: Daemon) {
+  private constructor(daemon: Daemon, folder: string) {
     this.#daemon = daemon;
+    this.#folder = folder;
   }
 
   /** Starts one whose relative paths begin at `folder`. */
@@ -41,7 +46,16 @@ export class Forwarder implements AsyncDisposable {
   ): Promise<Forwarder> {
     const config = configFrom({ ...TEST_SETTINGS, ...settings }, folder);
     const backOff = { firstMs: 200, mostMs: 1000 };
-    return new Forwarder(await startDaemon(config, { backOff, ...options }));
+    return new Forwarder(await startDaemon(config, { backOff, ...options }), folder);
+  }
+
+  get daemon(): Daemon {
+    return this.#daemon;
+  }
+
+  /** Goes on by other settings, all of them. */
+  reload(settings: Record<string, unknown>): Promise<ReloadResult> {
+    return this.#daemon.reload(configFrom({ ...TEST_SETTINGS, ...settings }, this.#folder), "test");
   }
 
   get port(): number {

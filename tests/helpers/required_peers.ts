@@ -37,7 +37,26 @@ export const COMPILER: RequiredPeer = { package: "gcc", files: ["/usr/bin/gcc"] 
 /** The terminal that the wizard is driven in. */
 export const TMUX: RequiredPeer = { package: "tmux", files: ["/usr/bin/tmux"] };
 
-export const ALL_PEERS: readonly RequiredPeer[] = [DCMTK, ORTHANC, PYDICOM, COMPILER, TMUX];
+/** The browser that the status pages are tried in. */
+export const CHROMIUM: RequiredPeer = { package: "chromium", files: ["/usr/bin/chromium"] };
+
+/** A server that speaks TLS. */
+export const OPENSSL: RequiredPeer = { package: "openssl", files: ["/usr/bin/openssl"] };
+
+/** A web server. */
+export const PYTHON: RequiredPeer = { package: "python3", files: ["/usr/bin/python3"] };
+
+export const ALL_PEERS: readonly RequiredPeer[] = [
+  DCMTK,
+  ORTHANC,
+  PYDICOM,
+  COMPILER,
+  TMUX,
+  CHROMIUM,
+
+  OPENSSL,
+  PYTHON,
+];
 
 /** Packages of which a file is missing. */
 export function missingPackages(peers: readonly RequiredPeer[]): string[] {

@@ -17,7 +17,7 @@ export const DELIVERED: Outcome = { kind: "delivered", answer: "Success (0000)",
 
 export class ScriptedDestination implements Destination {
   readonly name: string;
-  readonly description = "a script";
+  description = "a script";
   readonly deed = "Instance forwarded";
   readonly waitsForStudy = false;
   sessions = 1;
@@ -54,6 +54,7 @@ export class ScriptedDestination implements Destination {
 
 class ScriptedSession implements Session {
   usable = true;
+  readonly #aborted = Promise.withResolvers<Outcome>();
   readonly #destination: ScriptedDestination;
 
   constructor(destination: ScriptedDestination) {
@@ -64,7 +65,7 @@ class ScriptedSession implements Session {
     for (const entry of batch) {
       if (signal.aborted || !this.usable) return;
       this.#destination.attempted.push(entry.base);
-      const outcome = await this.#destination.answer(entry);
+      const outcome = await Promise.race([this.#destination.answer(entry), this.#aborted.promise]);
       if (outcome.kind === "delivered") this.#destination.delivered.push(entry.base);
       if (["interrupted", "protocol-error", "not-an-answer", "reopen"].includes(outcome.kind)) {
         this.usable = false;
@@ -82,6 +83,7 @@ class ScriptedSession implements Session {
 
   abort(): Promise<void> {
     this.usable = false;
+    this.#aborted.resolve({ kind: "interrupted", reason: "aborted" });
     return Promise.resolve();
   }
 }

@@ -9,7 +9,7 @@ import { compileArguments } from "../../.ci/release/compile.ts";
 import { ROOT } from "../../.ci/release/script.ts";
 import { executableName, releaseName, targetNamed, TARGETS } from "../../.ci/release/targets.ts";
 
-Deno.test("the compiled program holds the worker and its codecs, and no package of the build", async () => {
+Deno.test("the compiled program holds the worker, its codecs and the status pages, and no package of the build", async () => {
   const folder = await Deno.makeTempDir({ prefix: "forwarder-compile-" });
   try {
     const target = targetNamed(Deno.build.target);
@@ -27,6 +27,9 @@ Deno.test("the compiled program holds the worker and its codecs, and no package 
     // Words that stand in the worker's source and in no module that the program imports.
     assert.ok(binary.includes("The worker was sent a job before its start"), "the worker is in it");
     assert.ok(binary.includes("dcmjs-native-codecs.wasm"), "the codecs are in it");
+    for (const page of ["index.html", "uPlot.esm.js", "uPlot.min.css"]) {
+      assert.ok(binary.includes(`"n":"${page}"`), `${page} is in it`);
+    }
     for (const foreign of ["ISCC.exe", "nssm64.exe", "fast-check"]) {
       const embedded = binary.includes(`"n":"${foreign}"`);
       assert.ok(!embedded, `${foreign} is in it`);

@@ -96,6 +96,8 @@ Deno.test("the spool's own folders and files, its slots, and the files of ledger
       "VERSION.part",
       "health.json",
       "health.json.part",
+      "alarms.json",
+      "alarms.json.part",
       ledgerFileName("20261125", 1),
       ledgerFileName("20261125", 999_999),
       logFileName("20261125"),

@@ -1,0 +1,51 @@
+/*
+ * What alarms are decided by: how the forwarder is at one moment.
+ *
+ * A part of what the status pages show, and what only alarms ask for. Owns the shape alone. Times are ms since 1970.
+ */
+
+import type { DestinationView, Overview } from "../control/views.ts";
+
+/** When a modality was last heard from. */
+export interface Seen {
+  readonly aeTitle: string;
+  /** Its last instance; where there has been none, since when it has been waited for. */
+  readonly at: number;
+  /** Whether there has been one. */
+  readonly heard: boolean;
+}
+
+/** A certificate in use. */
+export interface Certificate {
+  /** For people: `of pacs`, `of the status pages`. */
+  readonly name: string;
+  readonly expires: number;
+}
+
+/** Instances given up lately for one reason. */
+export interface Failure {
+  readonly destination: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export interface AlarmSnapshot extends Pick<Overview, "now" | "failed" | "corrupt" | "missing"> {
+  readonly destinations: readonly Pick<
+    DestinationView,
+    | "name"
+    | "description"
+    | "state"
+    | "since"
+    | "reason"
+    | "queued"
+    | "failed"
+    | "oldest"
+    | "lastAnswerAt"
+  >[];
+  readonly disk: Pick<Overview["disk"], "free" | "reserve" | "refuses">;
+  /** Why the configuration file was refused; null where it was not. */
+  readonly configuration: string | null;
+  readonly seen: readonly Seen[];
+  readonly certificates: readonly Certificate[];
+  readonly failures: readonly Failure[];
+}

@@ -1,0 +1,65 @@
+/*
+ * The status page of a running daemon: served, or not, by the settings that are in force.
+ *
+ * The server is loaded when it is first wanted, so that a forwarder without one needs no memory for it and none waits for it
+ * at a start. Nothing of it can fail the daemon: what goes wrong is logged.
+ */
+
+import type { Clock } from "../clock.ts";
+import type { WebConfig } from "../config/load.ts";
+import type { Control } from "../control/control.ts";
+import { getLog } from "../log.ts";
+import type { WebServer } from "../web/server.ts";
+
+const log = getLog("daemon");
+
+export interface StatusPageParts {
+  readonly control: Control;
+  readonly clock: Clock;
+  readonly spoolDir: string;
+}
+
+export class StatusPage {
+  readonly #parts: StatusPageParts;
+  #settings = "";
+  #server: WebServer | undefined;
+  /** One change after the other. */
+  #changing: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(parts: StatusPageParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves to the port once it listens; undefined where it is not to be served. */
+  async port(): Promise<number | undefined> {
+    await this.#changing;
+    return await this.#server?.listening;
+  }
+
+  /** Goes on by these settings. Returns at once: the change may have been asked for through the page itself. */
+  serve(settings: WebConfig): void {
+    const wanted = JSON.stringify(settings);
+    if (wanted === this.#settings || this.#stopped) return;
+    this.#settings = wanted;
+    this.#changing = this.#changing.then(() => this.#change(settings)).catch((error) => {
+      log.error("The status page cannot be served", { error });
+    });
+  }
+
+  /** Ends it. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#changing;
+    await this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  async #change(settings: WebConfig): Promise<void> {
+    await this.#server?.stop();
+    this.#server = undefined;
+    if (!settings.enabled || this.#stopped) return;
+    const { startWeb } = await import("../web/server.ts");
+    this.#server = startWeb({ ...this.#parts, settings });
+  }
+}

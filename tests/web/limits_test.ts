@@ -1,0 +1,238 @@
+/*
+ * Strangers cannot use up what the forwarder needs for images: every size, number and time has its end.
+ */
+
+import assert from "node:assert/strict";
+import { FakeClock } from "../helpers/fake_clock.ts";
+import { until, within } from "../helpers/until.ts";
+import { EventHub, MAX_LISTENERS } from "../../src/web/events.ts";
+import { type ListenerLimits, MAX_BODY, USUAL_LIMITS } from "../../src/web/listener.ts";
+import { FakeControl } from "./fake_control.ts";
+import { ask, csrfOf, parse, readAll, send } from "./raw_http.ts";
+import { WebHouse } from "./web_house.ts";
+
+const SHORT: ListenerLimits = { ...USUAL_LIMITS, headMs: 400, requestMs: 800, keepAliveMs: 400 };
+
+const encoder = new TextEncoder();
+
+function connect(port: number): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+Deno.test("a body of 10 MB is answered with 413 without being read whole", async () => {
+  const control = new FakeControl();
+  await using house = await WebHouse.start(control);
+  const bodies = [
+    ["Content-Length: 10000000", (piece: Uint8Array) => piece],
+    ["Transfer-Encoding: chunked", chunk],
+  ] as const;
+  for (const [length, framed] of bodies) {
+    using connection = await connect(house.port);
+    const answer = readAll(connection);
+    await connection.write(encoder.encode(
+      `POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\n${length}\r\n` +
+        `X-CSRF-Token: ${await csrfOf(house.port)}\r\n\r\n`,
+    ));
+    const piece = framed(new Uint8Array(10_000));
+    let sent = 0;
+    try {
+      while (sent < 10_000_000) sent += await connection.write(piece);
+    } catch (error) {
+      // Closed in the middle of it, as is meant.
+      const closed = error instanceof Deno.errors.ConnectionReset ||
+        error instanceof Deno.errors.BrokenPipe;
+      if (!closed) throw error;
+    }
+    assert.ok(sent < 9_000_000, `${sent} bytes were taken`);
+    await answer.then((text) => assert.equal(parse(text).status, 413), (error) => {
+      // The rest of the body can overtake the answer.
+      assert.ok(error instanceof Deno.errors.ConnectionReset, String(error));
+    });
+  }
+  assert.deepEqual(control.done, []);
+});
+
+function chunk(piece: Uint8Array): Uint8Array {
+  const head = encoder.encode(`${piece.length.toString(16)}\r\n`);
+  const whole = new Uint8Array(head.length + piece.length + 2);
+  whole.set(head);
+  whole.set(piece, head.length);
+  whole.set([13, 10], head.length + piece.length);
+  return whole;
+}
+
+Deno.test("who announces too much is told 413 at once, and who asks first is not let send it", async () => {
+  await using house = await WebHouse.start(new FakeControl());
+  for (const expect of ["", "Expect: 100-continue\r\n"]) {
+    const { status, text, headers } = await send(
+      house.port,
+      `POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n${expect}\r\n`,
+    );
+    assert.equal(status, 413);
+    assert.match(JSON.parse(text).error, /wanted 65536 bytes at most/);
+    assert.equal(headers.get("connection"), "close");
+  }
+  // The name comes before everything, this included.
+  const foreign = await send(
+    house.port,
+    "POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 10000000\r\n\r\n",
+  );
+  assert.equal(foreign.status, 403);
+});
+
+Deno.test("a body of exactly the limit is read, also by who asks first whether it may be sent", async () => {
+  await using house = await WebHouse.start(new FakeControl());
+  const token = await csrfOf(house.port);
+  const of = (length: number) => `{"password":"${"x".repeat(length - 15)}"}`;
+  for (const expect of ["", "Expect: 100-continue\r\n"]) {
+    using connection = await connect(house.port);
+    const body = of(MAX_BODY);
+    await connection.write(encoder.encode(
+      `POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n` +
+        `Content-Type: application/json\r\nX-CSRF-Token: ${token}\r\n${expect}` +
+        "Connection: close\r\n\r\n",
+    ));
+    for (let at = 0; at < body.length;) {
+      at += await connection.write(encoder.encode(body.slice(at)));
+    }
+    const text = (await readAll(connection)).replace("HTTP/1.1 100 Continue\r\n\r\n", "");
+    // Read, and found too long for a password.
+    assert.equal(parse(text).status, 400, text);
+  }
+});
+
+Deno.test("a head that is too large is refused, and so is an address", async () => {
+  await using house = await WebHouse.start(new FakeControl());
+  const status = async (head: string) =>
+    (await send(house.port, `${head}Host: localhost\r\nConnection: close\r\n\r\n`)).status;
+  assert.equal(await status(`GET /${"a".repeat(3000)} HTTP/1.1\r\n`), 400);
+  assert.equal(await status(`GET / HTTP/1.1\r\nX: ${"a".repeat(17_000)}\r\n`), 431);
+});
+
+Deno.test("a connection that says nothing, half a head or half a body is closed in time", async () => {
+  await using house = await WebHouse.start(new FakeControl(), { limits: SHORT });
+  const beginnings = [
+    "",
+    "GET / HT",
+    "GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
+    "POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+    "POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+    // Answered, and then idle.
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  ];
+  await Promise.all(beginnings.map(async (beginning) => {
+    using connection = await connect(house.port);
+    if (beginning !== "") await connection.write(encoder.encode(beginning));
+    await within(readAll(connection), 10_000, `the end of ${JSON.stringify(beginning)}`);
+  }));
+});
+
+Deno.test("beyond the limit a connection is closed at once, and one that ends makes room", async () => {
+  const limits = { ...USUAL_LIMITS, connections: 5 };
+  await using house = await WebHouse.start(new FakeControl(), { limits });
+  const open: Deno.TcpConn[] = [];
+  for (let n = 0; n < 5; n++) {
+    const connection = await connect(house.port);
+    await connection.write(encoder.encode("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    await connection.read(new Uint8Array(10_000));
+    open.push(connection);
+  }
+  using sixth = await connect(house.port);
+  assert.equal(await within(sixth.read(new Uint8Array(10)), 5000, "the end"), null);
+  for (const connection of open) connection.close();
+  await until(
+    async () => {
+      try {
+        return (await ask(house.port, { path: "/healthz" })).status === 200;
+      } catch (error) {
+        if (error instanceof Deno.errors.ConnectionReset) return false;
+        throw error;
+      }
+    },
+    5000,
+    "room",
+  );
+});
+
+Deno.test("of 21 open pages the last is told that there are too many", async () => {
+  await using house = await WebHouse.start(new FakeControl());
+  const open: Deno.TcpConn[] = [];
+  for (let n = 0; n < MAX_LISTENERS; n++) {
+    const connection = await connect(house.port);
+    await connection.write(
+      encoder.encode("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    );
+    await connection.read(new Uint8Array(10_000));
+    open.push(connection);
+  }
+  assert.equal((await ask(house.port, { path: "/api/v1/events" })).status, 503);
+  assert.equal((await ask(house.port, { path: "/api/v1/overview" })).status, 200);
+  for (const connection of open) connection.close();
+});
+
+Deno.test("a page that takes nothing is dropped, and one that takes goes on being told", async () => {
+  const clock = new FakeClock();
+  const control = new FakeControl({ now: () => clock.now() });
+  const hub = new EventHub(control, clock);
+  const stalled = hub.subscribe(() => true);
+  const reader = hub.subscribe(() => true).body!.getReader();
+  let told = 0;
+  const reading = (async () => {
+    while (!(await reader.read()).done) told++;
+  })();
+  for (let n = 0; n < 10; n++) {
+    control.step();
+    await clock.advance(1000);
+  }
+  assert.equal(hub.listeners, 1);
+  assert.ok(told >= 30, `told ${told} times`);
+  await assert.rejects(async () => {
+    for await (const _piece of stalled.body!);
+  });
+  await reader.cancel();
+  await reading;
+  await clock.advance(2000);
+  assert.equal(hub.listeners, 0);
+  assert.equal(clock.waiting, 0, "nobody listens, and nothing is looked at any more");
+});
+
+Deno.test("a reader that stops in the middle of a file loses the connection", async () => {
+  let cancelled = false;
+  const control = new FakeControl();
+  control.download = () =>
+    Promise.resolve({
+      size: 1e9,
+      body: new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+        cancel: () => void (cancelled = true),
+      }),
+    });
+  const limits = { ...USUAL_LIMITS, stallMs: 300 };
+  await using house = await WebHouse.start(control, { limits });
+  using connection = await connect(house.port);
+  await connection.write(encoder.encode(
+    "GET /api/v1/queue/1-1-00000000-00000000/pacs/file HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  ));
+  await until(() => cancelled, 10_000, "the file to be closed");
+});
+
+Deno.test("a reader that goes away in the middle of a file closes it", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const control = new FakeControl();
+  control.download = () =>
+    Promise.resolve({
+      size: 1e9,
+      body: new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+        cancel: () => cancelled.resolve(),
+      }),
+    });
+  await using house = await WebHouse.start(control);
+  const connection = await connect(house.port);
+  await connection.write(encoder.encode(
+    "GET /api/v1/queue/1-1-00000000-00000000/pacs/file HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  ));
+  await connection.read(new Uint8Array(1000));
+  connection.close();
+  await within(cancelled.promise, 10_000, "the file to be closed");
+});
