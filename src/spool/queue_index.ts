@@ -40,6 +40,9 @@ export interface Counts {
 /** Entries that have left the queue are let go when there are so many, and more than others. */
 const MOST_LEFT = 4096;
 
+/** Studies of which the entries are known. */
+const MOST_STUDIES = 16;
+
 /** Where the study stands in a base, from its end. */
 const STUDY_FROM_END = 17;
 
@@ -52,12 +55,17 @@ export class QueueIndex {
     failed: new Map(),
     held: new Map(),
   };
+  /** Entries of the studies asked for last: to find those of one takes a look at every entry there is. */
+  readonly #ofStudy = new Map<string, InOrder<Entry>>();
   /** The oldest that was found waiting for each destination. */
   readonly #oldest = new Map<string, Entry>();
 
   /** Entries that are in the queue now. */
   add(entries: readonly Entry[]): void {
     this.#entries.add(entries);
+    for (const [study, list] of this.#ofStudy) {
+      list.add(entries.filter(({ base }) => isOfStudy(base, study)));
+    }
     for (const entry of entries) {
       for (const { destination } of entry.waiting) {
         this.#count(destination, 1);
@@ -77,6 +85,7 @@ export class QueueIndex {
     this.#left++;
     if (this.#left < MOST_LEFT || this.#left * 2 < this.#entries.length) return;
     this.#entries.keep((entry) => entry.queued);
+    this.#ofStudy.clear();
     this.#left = 0;
   }
 
@@ -218,10 +227,22 @@ export class QueueIndex {
     return found;
   }
 
+  #entriesOf(study: string | undefined): InOrder<Entry> {
+    if (study === undefined) return this.#entries;
+    let list = this.#ofStudy.get(study);
+    if (list === undefined) {
+      list = new InOrder<Entry>((entry) => entry.base);
+      list.add(this.#entries.those(({ base }) => isOfStudy(base, study)));
+      if (this.#ofStudy.size === MOST_STUDIES) this.#ofStudy.clear();
+      this.#ofStudy.set(study, list);
+    }
+    return list;
+  }
+
   #sources(filter: ItemFilter): Source[] {
     const sources: Source[] = [];
     if (filter.state === undefined || filter.state === "queued") {
-      sources.push(new QueuedSource(this.#entries, filter));
+      sources.push(new QueuedSource(this.#entriesOf(filter.study), filter));
     }
     for (const state of ["failed", "held"] as const) {
       if (filter.state !== undefined && filter.state !== state) continue;
