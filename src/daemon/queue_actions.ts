@@ -65,9 +65,7 @@ export class QueueActions {
       }
       spool.apart.lookFor(destination, id);
     }
-    for (const [destination, entries] of hurried) {
-      this.#parts.scheduler().hurry(destination, entries);
-    }
+    for (const [destination, entries] of hurried) this.#hurry(destination, entries);
     for (const destination of destinations) this.#control(destination)?.sweep();
   }
 
@@ -119,7 +117,8 @@ export class QueueActions {
       } while (after !== undefined);
       return;
     }
-    for (const { id, destination } of selection.items) {
+    const named = new Map(selection.items.map((one) => [`${one.id} ${one.destination}`, one]));
+    for (const { id, destination } of named.values()) {
       const found = isBase(id) ? index.find(id, destination) : [];
       const fit = found.filter(({ state }) => unfit(action, state) === undefined);
       if (found.length === 0) {
@@ -139,7 +138,7 @@ export class QueueActions {
     const entries = items.map((item) => item.entry!);
     if (action === "retry") {
       await this.#tell(entries.map(({ base }) => retried(base, destination, [destination], by)));
-      this.#parts.scheduler().hurry(destination, new Set(entries));
+      this.#hurry(destination, new Set(entries));
       tally.done += entries.length;
       return [];
     }
@@ -153,6 +152,14 @@ export class QueueActions {
       control?.unclaim(free.map((item) => item.entry!));
     }
     return busy;
+  }
+
+  /** Has entries attempted at once: where their destination is down, that it is tried is what a person wants. */
+  #hurry(destination: string, entries: ReadonlySet<Entry>): void {
+    const scheduler = this.#parts.scheduler();
+    scheduler.hurry(destination, entries);
+    const found = scheduler.snapshot().find((one) => one.name === destination);
+    if (found !== undefined && found.health.state !== "up") scheduler.tryNow(destination);
   }
 
   /** What is being sent is waited for; delivered, nothing is left to do. */

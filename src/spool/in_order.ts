@@ -98,6 +98,11 @@ export class InOrder<T> {
     return end > place;
   }
 
+  /** Those of which it is true, in order. */
+  those(wanted: (one: T) => boolean): T[] {
+    return this.#all.filter(wanted);
+  }
+
   /** Keeps those alone of which it is true. */
   keep(wanted: (one: T) => boolean): void {
     this.#all = this.#all.filter(wanted);

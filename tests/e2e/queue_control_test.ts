@@ -263,6 +263,23 @@ Deno.test("what waits for its study to be quiet can be held, removed and sent at
   await assertBalanced(scratch);
 });
 
+Deno.test("a retry of what waits for a destination that is down tries it at once", async () => {
+  await using scratch = await Scratch.make();
+  const port = closedPort();
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", port)],
+  }, { backOff: { firstMs: 600_000, mostMs: 600_000 } });
+  await sendAll(forwarder.port, instances(1));
+  await until(() => forwarder.destination("pacs").health.state === "down", 5000, "it to be down");
+  await using sink = new Sink({ port });
+  const [item] = await items(forwarder);
+  const result = await forwarder.queue.act("retry", {
+    items: [{ id: item!.id, destination: "pacs" }],
+  }, BY);
+  assert.deepEqual(result, { done: 1, failed: [] });
+  await sink.received(1, 10_000);
+});
+
 Deno.test("an instance is shown in full, with what the ledger says of it, and its file is what was received", async () => {
   await using scratch = await Scratch.make();
   const port = closedPort();
