@@ -114,7 +114,7 @@ export class OverviewMaker {
   }
 
   /** Everything counted, in Prometheus' text format. */
-  metrics(): Promise<string> {
+  metrics(): string {
     const { rss } = Deno.memoryUsage();
     const gauges = gaugesOf(this.overview(), destinationState.options, rss);
     return expose([...gauges, ...this.#parts.activity.metrics.families()]);

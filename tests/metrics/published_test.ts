@@ -48,7 +48,7 @@ async function exported(): Promise<Map<string, ReadFamily>> {
     destinationState.options,
     5e7,
   );
-  return readExposition(await expose([...gauges, ...metrics.families()]));
+  return readExposition(expose([...gauges, ...metrics.families()]));
 }
 
 /** Names with the labels that are asked of them in expressions: `name{label="..."}` and `by (label)`. */
