@@ -15,6 +15,7 @@ import { type FailureReason, formatReason, listFailed, readReason } from "./fail
 import { type FileSystem, renameAway, replaceTextFile, secondNameUnsynced } from "./file_system.ts";
 import { patiently } from "./held.ts";
 import type { Committed } from "./incoming.ts";
+import type { OpenFiles } from "./open_files.ts";
 import type { spoolPaths } from "./paths.ts";
 import type { QueueFiles } from "./queue_files.ts";
 import type { ApartState, QueueIndex } from "./queue_index.ts";
@@ -30,6 +31,7 @@ export interface ApartHost {
   readonly report: (message: string, error?: unknown) => void;
   readonly queueFiles: QueueFiles;
   readonly index: QueueIndex;
+  readonly open: OpenFiles;
   /** Moves it into the queue, once: where that fails, the entry's path says so. */
   readonly enqueue: (committed: Committed, destinations: readonly string[]) => Entry;
 }
@@ -42,8 +44,6 @@ export interface Moved<One, Key> {
 
 export class Apart {
   readonly #host: ApartHost;
-  /** How often each is open now. */
-  readonly #open = new Map<string, number>();
 
   constructor(host: ApartHost) {
     this.#host = host;
@@ -287,19 +287,10 @@ export class Apart {
     const path = this.path(state, destination, base);
     const instance = StoredInstance.open(this.#host.files, path, false, {
       base,
-      closed: () => {
-        const others = this.#open.get(base)! - 1;
-        if (others === 0) this.#open.delete(base);
-        else this.#open.set(base, others);
-      },
+      closed: () => this.#host.open.closed(base),
     });
-    this.#open.set(base, (this.#open.get(base) ?? 0) + 1);
+    this.#host.open.opened(base);
     return instance;
-  }
-
-  /** Whether an instance that was kept apart is read now, wherever it lies. */
-  isOpen(base: string): boolean {
-    return this.#open.has(base);
   }
 
   /** Another process may have put an instance there. */
