@@ -351,10 +351,11 @@ export class Spool implements IncomingOwner {
    * Gives up for one destination: the instance waits in `failed/` until a person puts it back. Where another program holds
    * the file, this takes up to ten seconds.
    *
+   * @returns false where it did not wait for that destination any more
    * @throws what the file system throws; the entry waits as before then
    */
-  async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
-    await this.apart.fail(entry, destination, reason);
+  fail(entry: Entry, destination: string, reason: FailureReason): Promise<boolean> {
+    return this.apart.fail(entry, destination, reason);
   }
 
   /**
