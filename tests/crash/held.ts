@@ -84,6 +84,8 @@ export function strayIn(spool: string): string[] {
   return contentsOf(spool).filter((name) => {
     if (name.startsWith("ledger/") || FURNITURE.test(name)) return false;
     if (/^queue\/[0-9a-f]{2}\/$/.test(name)) return false;
+    // Left by a command for the next forwarder, which looks there a second after its start, or by one that was killed.
+    if (/^retry\/[0-9-]+\.notice(\.part)?$/.test(name)) return false;
     return !/^(failed|held)\/[a-z0-9-]+\/$/.test(name);
   });
 }
