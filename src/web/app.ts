@@ -115,6 +115,9 @@ export class WebApp {
 
   async #run(route: Route, context: Context<Env>): Promise<Response> {
     const { raw } = context.req;
+    // Once more, where it is known to be an operation: an address can be written in many ways (`/%61pi/v1/events`).
+    const foreign = crossSite(raw.headers);
+    if (foreign !== undefined) throw new HttpError(403, foreign);
     const caller = this.#access.identify(raw.headers, context.env.peer);
     if (!route.open && !caller.authenticated) {
       throw new HttpError(401, "Log in first: a password is set.");
