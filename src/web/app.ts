@@ -83,8 +83,10 @@ export class WebApp {
       access: this.#access,
       subscribe: (caller) => this.#events.subscribe(() => this.#access.holds(caller)),
     });
+    // Made once: anybody may ask for it, and it takes ten times as long as any other answer.
+    let description: Record<string, unknown> | undefined;
     const described = openApiRoute(() =>
-      openApi([...routes, described], control.overview().version)
+      description ??= openApi([...routes, described], control.overview().version)
     );
     const methods = new Map<string, string[]>();
     for (const each of [...routes, described]) {
