@@ -402,7 +402,7 @@ export class LaneGroup {
     this.#over(entry);
     this.#denials = 0;
     this.#delivered++;
-    this.#answered(answer);
+    this.#answered(receipt.brief ?? answer);
     ledger.append(
       deliveredEvent(entry, this.name, receipt),
       () => {
