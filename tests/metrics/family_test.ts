@@ -7,7 +7,7 @@ import { Counter, gauge, Histogram, OTHER } from "../../src/metrics/family.ts";
 import { expose } from "../../src/metrics/exposition.ts";
 import { readExposition, valueOf } from "../helpers/exposition.ts";
 
-Deno.test("a counter without labels is there, at nothing, before anything happens", async () => {
+Deno.test("a counter without labels is there, at nothing, before anything happens", () => {
   const counter = new Counter("a_total", "Help.");
   assert.equal(valueOf(readExposition(expose([counter])), "a_total"), 0);
   counter.of().add();
@@ -34,7 +34,7 @@ Deno.test("with two labels a combination beyond the limit is other in both", () 
   ]);
 });
 
-Deno.test("a histogram's buckets are cumulative and a value on a bound is within it", async () => {
+Deno.test("a histogram's buckets are cumulative and a value on a bound is within it", () => {
   const histogram = new Histogram("a_seconds", "Help.", [0.1, 1, 10], ["to"]);
   for (const value of [0.05, 0.1, 0.5, 10, 11]) histogram.of("pacs").observe(value);
   const read = readExposition(expose([histogram]));
@@ -56,7 +56,7 @@ const HOSTILE = [
   "ÄÖÜ\xff",
 ];
 
-Deno.test("no value of a label breaks the format, and each reads back as it was", async () => {
+Deno.test("no value of a label breaks the format, and each reads back as it was", () => {
   const counter = new Counter("a_total", "Help.", ["from"]);
   for (const [n, value] of HOSTILE.entries()) counter.of(value).add(n + 1);
   const gauges = gauge("b", "Help.", HOSTILE.map((name) => [{ name }, 1] as const));
