@@ -3,6 +3,7 @@
  */
 
 import type { Config, DestinationConfig } from "../config/load.ts";
+import { redact } from "../config/redact.ts";
 import { SpoolError } from "../spool/version.ts";
 import { checkVolume } from "../spool/volume_probe.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -23,7 +24,7 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
   }
   if (json) {
     const warnings = warning === undefined ? [] : [warning];
-    printJson({ ok: true, config: withoutSecrets(config), warnings });
+    printJson({ ok: true, config: redact(config), warnings });
     return ExitCode.Ok;
   }
   if (warning !== undefined) warnLine(`${warning}.`);
@@ -53,12 +54,6 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
   );
   printLine(`Status page   ${describeWeb(config)}`);
   return ExitCode.Ok;
-}
-
-/** The configuration as it may be shown. */
-function withoutSecrets(config: Config): Config {
-  const passwordHash = config.web.passwordHash === null ? null : "(not shown)";
-  return { ...config, web: { ...config.web, passwordHash } };
 }
 
 function describeWeb({ web }: Config): string {

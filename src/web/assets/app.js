@@ -36,7 +36,10 @@ let loggedIn = false;
 /** `#/queue?state=failed` to its page and words. */
 function route() {
   const [, name = "", query = ""] = /^#\/([a-z]*)(?:\?(.*))?$/.exec(location.hash) ?? [];
-  return { name: name in pages ? name : "", words: Object.fromEntries(new URLSearchParams(query)) };
+  return {
+    name: Object.hasOwn(pages, name) ? name : "",
+    words: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
 /** Goes to a page; `quietly` where it is the same page with another filter. */
