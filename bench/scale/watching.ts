@@ -16,6 +16,7 @@ import { WatchedForwarder } from "./watched.ts";
 
 /** Of what is sent, in bytes. */
 const SIZE = 12_000;
+const ASSOCIATIONS = 4;
 /** Pages ask again after this long while they are looked at (src/web/assets), in ms. */
 const AGAIN_MS = 2000;
 /** What one that is open asks for beside its stream: the overview nothing, the queue and the log a page of theirs. */
@@ -40,10 +41,17 @@ export interface Answered {
   readonly bytes: number;
 }
 
-/** Images received a second, in one round. */
+/** What it took to receive. */
+export interface Received {
+  /** Images a second. */
+  readonly rate: number;
+  /** The forwarder's own, for each image: what else the machine does changes it little. */
+  readonly cpuMs: number;
+}
+
 export interface Round {
-  readonly unwatched: number;
-  readonly watched: number;
+  readonly unwatched: Received;
+  readonly watched: Received;
 }
 
 export interface WatchingResult {
@@ -52,6 +60,8 @@ export interface WatchingResult {
   readonly rounds: readonly Round[];
   /** Of what is received while watched by what is received unwatched, the median of the rounds. */
   readonly ratio: number;
+  /** The same of the CPU time that an image costs. */
+  readonly cpuRatio: number;
 }
 
 export async function measureWatching(
@@ -102,7 +112,8 @@ export async function measureWatched(
       entries,
       answers,
       rounds,
-      ratio: median(rounds.map((one) => one.watched / one.unwatched)),
+      ratio: median(rounds.map((one) => one.watched.rate / one.unwatched.rate)),
+      cpuRatio: median(rounds.map((one) => one.watched.cpuMs / one.unwatched.cpuMs)),
     };
   } finally {
     await forwarder.stop();
@@ -155,20 +166,28 @@ async function timeOf(base: string, path: string, times: number): Promise<Answer
   return { path, medianMs: median(took), mostMs: Math.max(...took), bytes };
 }
 
-/** Images a second over one association. */
+/** Receives over several associations, so that the forwarder and not its answers' way is what is measured. */
 async function rateOf(
   forwarder: WatchedForwarder,
   instances: number,
   study: number,
-): Promise<number> {
-  const modality = await Modality.associate(forwarder.port);
+): Promise<Received> {
+  const modalities = await Promise.all(
+    Array.from({ length: ASSOCIATIONS }, () => Modality.associate(forwarder.port)),
+  );
+  let sent = 0;
+  const before = forwarder.figures();
   const began = performance.now();
-  for (let n = 0; n < instances; n++) {
-    await modality.store(nthOf(1_000_000 + study, 3_000_000 + study * instances + n), SIZE);
-  }
+  await Promise.all(modalities.map(async (modality) => {
+    while (sent < instances) {
+      const n = 3_000_000 + study * instances + sent++;
+      await modality.store(nthOf(1_000_000 + study, n), SIZE);
+    }
+  }));
   const seconds = (performance.now() - began) / 1000;
-  await modality.release();
-  return instances / seconds;
+  const cpuMs = (forwarder.figures().cpuS - before.cpuS) * 1000 / instances;
+  await Promise.all(modalities.map((modality) => modality.release()));
+  return { rate: instances / seconds, cpuMs };
 }
 
 /** Does something while three browsers look on. */
@@ -249,8 +268,8 @@ export function watchingFigures(results: readonly WatchingResult[]): Figure[] {
       y: { label: "received, the median round", unit: "instances/s" },
       linearY: true,
       series: [
-        line("unwatched", ({ rounds }) => median(rounds.map((one) => one.unwatched))),
-        line("watched", ({ rounds }) => median(rounds.map((one) => one.watched))),
+        line("unwatched", ({ rounds }) => median(rounds.map((one) => one.unwatched.rate))),
+        line("watched", ({ rounds }) => median(rounds.map((one) => one.watched.rate))),
       ],
     },
   ];
