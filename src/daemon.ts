@@ -9,6 +9,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
+import { asWritten } from "./config/as_written.ts";
 import { redact } from "./config/redact.ts";
 import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
@@ -87,6 +88,8 @@ export interface Daemon {
   readonly queue: QueueControl;
   /** What tells people that something is wrong. */
   readonly alarms: Alarms;
+  /** The status page's port, once that is served; undefined where it is not to be. */
+  pagePort(): Promise<number | undefined>;
   snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
   /**
    * Goes on by another configuration; associations and what waits are kept.
@@ -368,6 +371,10 @@ class RunningDaemon implements Daemon {
     return true;
   }
 
+  pagePort(): Promise<number | undefined> {
+    return this.#page?.port() ?? Promise.resolve(undefined);
+  }
+
   snapshot() {
     return {
       associations: this.#receiver.open,
@@ -421,7 +428,7 @@ class RunningDaemon implements Daemon {
       queue: this.queue,
       alarms: this.alarms,
       test: testDestination,
-      shown: redact,
+      shown: (config) => redact(asWritten(config)),
     });
   }
 

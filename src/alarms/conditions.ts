@@ -33,6 +33,9 @@ type Destination = AlarmSnapshot["destinations"][number];
 
 const DAY_MS = 86_400_000;
 
+/** Who edits the configuration has so long until it is to be in force, in ms. */
+const CONFIGURATION_MS = 300_000;
+
 /** Days before a certificate expires at which it is told, and told again. */
 const CERTIFICATE_DAYS = [30, 7, 1] as const;
 
@@ -268,7 +271,8 @@ function spoolConditions(snapshot: AlarmSnapshot): Condition[] {
       "warning",
       "the configuration file is not in force",
       `The configuration file is not what is in force (${reasonText(configuration, true)}): say ` +
-        `dicomforwarder check and mend what it names, or restart the forwarder where that is what it takes.`,
+        `dicomforwarder check, mend what it names, then reload the forwarder, or restart it where the reason says so.`,
+      { afterMs: CONFIGURATION_MS },
     ));
   }
   return found;

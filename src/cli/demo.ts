@@ -7,6 +7,8 @@
 
 import { join, relative, resolve } from "node:path";
 import { createHash } from "node:crypto";
+import { stdin } from "node:process";
+import { createInterface } from "node:readline";
 import { type Config, configFrom } from "../config/load.ts";
 import { type Daemon, startDaemon } from "../daemon.ts";
 import { closeLogging, configureLogging } from "../log.ts";
@@ -31,6 +33,33 @@ const PREFERRED_PORT = 11112;
 /** How long the study may take to arrive, in ms. */
 const PATIENCE_MS = 120_000;
 
+/** The PACS of the demo, which can be stopped and started again under the same port. */
+class DemoPacs {
+  readonly #directory: string;
+  port = 0;
+  daemon: Daemon | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async start(): Promise<void> {
+    this.daemon = await startDaemon(configFrom({
+      local_ae_title: "DEMO_PACS",
+      local_host: "127.0.0.1",
+      local_port: this.port,
+      spool_dir: "pacs-spool",
+      destinations: [{ type: "directory", name: "disk", path: "pacs" }],
+    }, this.#directory));
+    this.port = this.daemon.port;
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon?.stop();
+    this.daemon = undefined;
+  }
+}
+
 /** Runs the demo. The exit code is 1 where anything is missing or differs. */
 export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
   const directory = resolve(options.directory);
@@ -43,16 +72,10 @@ export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
   });
   const stop = Promise.withResolvers<void>();
   const stopListening = onStopSignal(() => stop.resolve());
-  const daemons: Daemon[] = [];
+  const pacs = new DemoPacs(directory);
+  let forwarder: Daemon | undefined;
   try {
-    const pacs = await startDaemon(configFrom({
-      local_ae_title: "DEMO_PACS",
-      local_host: "127.0.0.1",
-      local_port: 0,
-      spool_dir: "pacs-spool",
-      destinations: [{ type: "directory", name: "disk", path: "pacs" }],
-    }, directory));
-    daemons.push(pacs);
+    await pacs.start();
     const settings = {
       local_ae_title: "FORWARDER",
       local_host: "127.0.0.1",
@@ -60,29 +83,68 @@ export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
       pacs_port: pacs.port,
       pacs_ae_title: "DEMO_PACS",
       spool_dir: "spool",
+      web: { port: 0 },
     };
-    const forwarder = await startForwarder((local_port) =>
+    forwarder = await startForwarder((local_port) =>
       configFrom({ ...settings, local_port }, directory)
     );
-    daemons.unshift(forwarder);
     printLine(`Forwarder   FORWARDER at 127.0.0.1 port ${forwarder.port}`);
     printLine(
       `PACS        DEMO_PACS at 127.0.0.1 port ${pacs.port}, writes to ${shown(directory, "pacs")}`,
     );
+    printLine(`Status page http://127.0.0.1:${await forwarder.pagePort()}/`);
     const files = await makeStudy(directory, options.instances);
-    const sent = await sendAndWatch(files, forwarder.port, [forwarder, pacs]);
+    const sent = await sendAndWatch(files, forwarder.port, [forwarder, pacs.daemon!]);
     const complete = sent && await compare(files, join(directory, "pacs"));
     if (options.once) return complete ? ExitCode.Ok : ExitCode.Failed;
     printLine();
-    printLine("The forwarder goes on running: send it something of your own, for example");
+    printLine("The forwarder goes on running: open its status page, and send it more, for example");
     printLine(`    storescu -aec FORWARDER 127.0.0.1 ${forwarder.port} FILE`);
+    if (Deno.stdin.isTerminal()) {
+      printLine("s and Enter sends another study; p and Enter stops the PACS, or starts it again.");
+      void play(directory, options.instances, forwarder, pacs, stop.promise);
+    }
     printLine("Ctrl-C ends it.");
     await stop.promise;
     return complete ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     stopListening();
-    for (const daemon of daemons) await daemon.stop();
+    await forwarder?.stop();
+    await pacs.stop();
     await closeLogging();
+  }
+}
+
+/** Does what is asked for on the keyboard until the demo ends. */
+async function play(
+  directory: string,
+  instances: number,
+  forwarder: Daemon,
+  pacs: DemoPacs,
+  stopped: Promise<void>,
+): Promise<void> {
+  const keyboard = createInterface({ input: stdin });
+  void stopped.then(() => keyboard.close());
+  for await (const line of keyboard) {
+    try {
+      if (line.trim() === "s") {
+        const files = await makeStudy(directory, instances);
+        const node = {
+          host: "127.0.0.1",
+          port: forwarder.port,
+          aeTitle: "FORWARDER",
+          callingAeTitle: "DEMO_CT",
+        };
+        const { sent } = await sendFiles(files, node, AbortSignal.timeout(PATIENCE_MS), () => {});
+        printLine(`${sent} sent; the status page shows where they are.`);
+      } else if (line.trim() === "p") {
+        const stops = pacs.daemon !== undefined;
+        await (stops ? pacs.stop() : pacs.start());
+        printLine(`The PACS ${stops ? "is stopped" : "runs again"}.`);
+      } else if (line.trim() !== "") printLine("s sends a study, p stops or starts the PACS.");
+    } catch (error) {
+      warnLine(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }
 
@@ -97,10 +159,10 @@ async function empty(directory: string): Promise<void> {
 
 async function startForwarder(config: (port: number) => Config): Promise<Daemon> {
   try {
-    return await startDaemon(config(PREFERRED_PORT));
+    return await startDaemon(config(PREFERRED_PORT), { page: true });
   } catch {
     // Taken, by a forwarder in earnest perhaps: any other port shows as much.
-    return await startDaemon(config(0));
+    return await startDaemon(config(0), { page: true });
   }
 }
 

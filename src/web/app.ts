@@ -83,8 +83,10 @@ export class WebApp {
       access: this.#access,
       subscribe: (caller) => this.#events.subscribe(() => this.#access.holds(caller)),
     });
+    // Made once: anybody may ask for it, and it takes ten times as long as any other answer.
+    let description: Record<string, unknown> | undefined;
     const described = openApiRoute(() =>
-      openApi([...routes, described], control.overview().version)
+      description ??= openApi([...routes, described], control.overview().version)
     );
     const methods = new Map<string, string[]>();
     for (const each of [...routes, described]) {
@@ -115,6 +117,9 @@ export class WebApp {
 
   async #run(route: Route, context: Context<Env>): Promise<Response> {
     const { raw } = context.req;
+    // Once more, where it is known to be an operation: an address can be written in many ways (`/%61pi/v1/events`).
+    const foreign = crossSite(raw.headers);
+    if (foreign !== undefined) throw new HttpError(403, foreign);
     const caller = this.#access.identify(raw.headers, context.env.peer);
     if (!route.open && !caller.authenticated) {
       throw new HttpError(401, "Log in first: a password is set.");

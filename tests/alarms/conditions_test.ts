@@ -183,7 +183,7 @@ Deno.test("damaged and missing images are critical, and more of them are worse",
 
 Deno.test("a configuration file that was refused is a warning with the reason on one line", () => {
   const one = only({ configuration: "One setting is wrong:\n  pacs_port: 0" });
-  assert.equal(one.severity, "warning");
+  assert.deepEqual([one.severity, one.afterMs], ["warning", 5 * MINUTE]);
   assert.match(one.text, /\(One setting is wrong: pacs_port: 0\)/);
 });
 

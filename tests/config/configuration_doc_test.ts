@@ -40,11 +40,11 @@ Deno.test("docs/configuration.md tells the default that the program uses", () =>
 
 Deno.test("the examples of docs/configuration.md are configurations the program takes", () => {
   const examples = Array.from(TEXT.matchAll(/^```json\n(.*?)^```$/gms), (match) => match[1]!);
-  assert.equal(examples.length, 3);
+  assert.equal(examples.length, 4);
   const destinations = examples.map((example) =>
     parseConfig(example, "config.json").destinations.map((each) => each.name)
   );
-  assert.deepEqual(destinations, [["pacs"], ["pacs", "mammo"], ["archive"]]);
+  assert.deepEqual(destinations, [["pacs"], ["pacs", "mammo"], ["archive"], ["pacs"]]);
 });
 
 Deno.test("the example values in the table of docs/configuration.md are accepted", () => {

@@ -12,7 +12,7 @@ import { parseName } from "../../src/spool/entry_name.ts";
 import { factsOf } from "../helpers/hashes.ts";
 import { contentsOf } from "../helpers/scratch.ts";
 
-export type Place = "slot" | "queue" | "failed" | "retry" | "corrupt";
+export type Place = "slot" | "queue" | "failed" | "held" | "retry" | "corrupt";
 
 export interface Held {
   readonly place: Place;
@@ -24,7 +24,8 @@ export interface Held {
 }
 
 /** Files and folders of a spool that are no instances. */
-const FURNITURE = /^(LOCK|VERSION|health\.json|(incoming|failed|retry|corrupt|ledger|queue)\/)$/;
+const FURNITURE =
+  /^(LOCK|VERSION|(alarms|control|health|paused)\.json|(incoming|failed|held|retry|corrupt|ledger|queue)\/)$/;
 
 /** All instances in a spool that no forwarder runs on; files that are none are left out. */
 export function heldIn(spool: string): Held[] {
@@ -48,7 +49,8 @@ export function heldIn(spool: string): Held[] {
         }
         break;
       case "failed":
-        if (parsed !== undefined) held.push(heldAs("failed", path, [destination!]));
+      case "held":
+        if (parsed !== undefined) held.push(heldAs(folder, path, [destination!]));
         break;
       case "corrupt":
         if (parsed !== undefined) held.push(heldAs("corrupt", path, undefined));
@@ -82,7 +84,9 @@ export function strayIn(spool: string): string[] {
   return contentsOf(spool).filter((name) => {
     if (name.startsWith("ledger/") || FURNITURE.test(name)) return false;
     if (/^queue\/[0-9a-f]{2}\/$/.test(name)) return false;
-    return !/^failed\/[a-z0-9-]+\/$/.test(name);
+    // Left by a command for the next forwarder, which looks there a second after its start, or by one that was killed.
+    if (/^retry\/[0-9-]+\.notice(\.part)?$/.test(name)) return false;
+    return !/^(failed|held)\/[a-z0-9-]+\/$/.test(name);
   });
 }
 

@@ -296,6 +296,13 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
       await page.keyboard.press("Escape");
       await drawer.waitFor({ state: "detached" });
       assert.doesNotMatch(page.url(), /item=/);
+      // Whoever goes elsewhere with them open gets there, and they are gone.
+      await details.click();
+      await drawer.getByText("SOP Instance UID").waitFor();
+      await watched.go("#/about");
+      await drawer.waitFor({ state: "detached" });
+      await watched.shows("About", "main h1");
+      assert.match(page.url(), /#\/about$/);
       watched.assertClean();
     });
 
@@ -348,6 +355,22 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
       assert.match(page.url(), /search=no\+such\+patient$/);
       await page.getByRole("searchbox").fill("");
       await page.locator(".study").first().waitFor();
+      watched.assertClean();
+    });
+
+    await step("nobody who has gone to another page is called back by what was open", async () => {
+      await using house = await WebHouse.start(new Scene());
+      await using watched = await WatchedPage.open(browser, house.url, "#/studies");
+      const { page } = watched;
+      await page.getByRole("searchbox").fill("some");
+      await watched.go("#/queue");
+      await page.locator("tbody").getByRole("button").first().click();
+      await page.getByRole("dialog").waitFor();
+      await page.evaluate(inPage.closeAndGo, "#/settings");
+      await page.getByRole("button", { name: "Reload the file" }).waitFor();
+      // Longer than what was typed may take to be looked for.
+      await page.waitForTimeout(400);
+      assert.match(page.url(), /#\/settings$/);
       watched.assertClean();
     });
 

@@ -45,6 +45,8 @@ function navigate(name, words, quietly = false) {
   const text = query.toString();
   const hash = `#/${name}${text === "" ? "" : `?${text}`}`;
   if (location.hash === hash) return;
+  // Whoever has gone to another page meanwhile is not called back.
+  if (quietly && route().name !== name) return;
   if (quietly) {
     history.replaceState(null, "", hash);
     draw();

@@ -288,10 +288,14 @@ export function queuePage({ navigate }) {
         const [itemId = "", itemDestination = ""] = item.split("/");
         openItem({ id: itemId, destination: itemDestination }, load, () => {
           drawer = "";
-          if (element.isConnected) navigate("queue", filter(), true);
+          // Who has gone to another page meanwhile stays there.
+          if (location.hash.startsWith("#/queue")) navigate("queue", filter(), true);
         });
       }
       load();
+    },
+    leave() {
+      document.querySelector("dialog.drawer")?.close();
     },
   };
 }
