@@ -204,7 +204,9 @@ export class QueueActions {
   ): Promise<void> {
     const { spool, clock } = this.#parts;
     const waiting: Entry[] = [];
+    const turns = this.#turns();
     for (const item of items) {
+      await turns.share();
       if (item.entry!.waitsFor(destination) && isThere(this.#parts, item)) {
         waiting.push(item.entry!);
       } else tally.fail(item, this.#whatBecame(item));
@@ -227,7 +229,6 @@ export class QueueActions {
       }
       return;
     }
-    const turns = this.#turns();
     for (const entry of waiting) {
       await turns.share();
       if (entry.waitsFor(destination)) {
@@ -251,11 +252,13 @@ export class QueueActions {
     tally: ActionTally,
   ): Promise<void> {
     const { spool, destinations, handOver } = this.#parts;
-    const there = items.filter((item) => {
-      if (isThere(this.#parts, item)) return true;
-      tally.fail(item, "there is none: delivered or removed meanwhile");
-      return false;
-    });
+    const there: Item[] = [];
+    const turns = this.#turns();
+    for (const item of items) {
+      await turns.share();
+      if (isThere(this.#parts, item)) there.push(item);
+      else tally.fail(item, "there is none: delivered or removed meanwhile");
+    }
     if (action === "remove") {
       await this.#tell(there.map(({ base: id }) => ({
         event: "removed",
@@ -319,13 +322,15 @@ export class QueueActions {
   }
 
   /** Resolves when the lines are on the disk, or cannot be written: images come before paper. */
-  #tell(events: readonly Untimed[]): Promise<void> {
-    if (events.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      for (const [n, event] of events.entries()) {
-        this.#parts.ledger.append(event, n === events.length - 1 ? resolve : undefined);
-      }
-    });
+  async #tell(events: readonly Untimed[]): Promise<void> {
+    const turns = this.#turns();
+    const written = Promise.withResolvers<void>();
+    for (const [n, event] of events.entries()) {
+      await turns.share();
+      const isLast = n === events.length - 1;
+      this.#parts.ledger.append(event, isLast ? written.resolve : undefined);
+    }
+    if (events.length > 0) await written.promise;
   }
 
   /** What became of an item that waited a moment ago. */
