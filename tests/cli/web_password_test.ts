@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.ts";
 import { type Typed, webPasswordCommand } from "../../src/cli/web_password.ts";
-import { PasswordCheck } from "../../src/web/password.ts";
+import { PasswordCheck } from "../../src/access/password.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { Terminal } from "../helpers/terminal.ts";
 import { inFolder, runCli, startArguments } from "./run_cli.ts";
