@@ -1,7 +1,7 @@
 /*
  * `deno task bench:scale`: what more of something costs, more queued, more associations, larger instances, a farther PACS.
  *
- *     --only NAME   this measure alone: queue, associations, sizes or far; may be given again
+ *     --only NAME   this measure alone: queue, associations, sizes, far or strangers; may be given again
  *     --quick       small sizes, within two minutes, for work on the benchmark itself
  *     --dir DIR     where the spools go; a disk, not memory [bench/results]
  *

@@ -52,8 +52,13 @@ export class WatchedForwarder {
    * Starts one on what is in `home`, and associates with it as soon as it can be done.
    *
    * @param pacsPort of its only destination, `pacs`
+   * @param more settings beside the usual ones
    */
-  static async start(home: string, pacsPort: number): Promise<WatchedForwarder> {
+  static async start(
+    home: string,
+    pacsPort: number,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<WatchedForwarder> {
     const config = join(home, "config.json");
     await Deno.writeTextFile(
       config,
@@ -65,6 +70,7 @@ export class WatchedForwarder {
         max_associations_per_host: 100,
         pacs_host: "127.0.0.1",
         pacs_port: pacsPort,
+        ...more,
       }),
     );
     const began = performance.now();
