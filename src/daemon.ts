@@ -9,6 +9,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Alarms } from "./alarms/alarms.ts";
 import type { Config } from "./config/load.ts";
+import { asWritten } from "./config/as_written.ts";
 import { redact } from "./config/redact.ts";
 import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
@@ -427,7 +428,7 @@ class RunningDaemon implements Daemon {
       queue: this.queue,
       alarms: this.alarms,
       test: testDestination,
-      shown: redact,
+      shown: (config) => redact(asWritten(config)),
     });
   }
 

@@ -8,6 +8,7 @@ import { farTable, measureFar } from "./far.ts";
 import { measureQueues, queueFigures, type QueuePlan } from "./queue.ts";
 import { measureSizes, sizeFigures, type SizesPlan } from "./sizes.ts";
 import { measureStrangers, strangerFigures, type StrangersPlan } from "./strangers.ts";
+import { measureWatching, watchingFigures, type WatchingPlan } from "./watching.ts";
 
 export interface Measure {
   readonly name: string;
@@ -47,6 +48,14 @@ const QUICK_ASSOCIATIONS: AssociationsPlan = {
   instances: 200,
   sizes: [12_000],
 };
+
+const WATCHING: WatchingPlan = {
+  lengths: [1000, 250_000],
+  answers: 20,
+  rounds: 7,
+  instances: 3000,
+};
+const QUICK_WATCHING: WatchingPlan = { lengths: [1000], answers: 5, rounds: 3, instances: 300 };
 
 const KB = 1000;
 const MB = 1000 * KB;
@@ -117,6 +126,13 @@ export const MEASURES: readonly Measure[] = [
       const plan = quick ? QUICK_STRANGERS : STRANGERS;
       const results = await measureStrangers(directory, plan, tell);
       return { figures: strangerFigures(results), results };
+    },
+  },
+  {
+    name: "watching",
+    async run(directory, quick, tell) {
+      const results = await measureWatching(directory, quick ? QUICK_WATCHING : WATCHING, tell);
+      return { figures: watchingFigures(results), results };
     },
   },
 ];

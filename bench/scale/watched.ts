@@ -52,12 +52,12 @@ export class WatchedForwarder {
    * Starts one on what is in `home`, and associates with it as soon as it can be done.
    *
    * @param pacsPort of its only destination, `pacs`
-   * @param more settings beside the usual ones
+   * @param more settings
    */
   static async start(
     home: string,
     pacsPort: number,
-    more: Readonly<Record<string, unknown>> = {},
+    more: Record<string, unknown> = {},
   ): Promise<WatchedForwarder> {
     const config = join(home, "config.json");
     await Deno.writeTextFile(

@@ -33,6 +33,10 @@ const PREFERRED_PORT = 11112;
 /** How long the study may take to arrive, in ms. */
 const PATIENCE_MS = 120_000;
 
+/** How long a study takes that is to be watched, in ms, and in how many pieces it comes. */
+const SLOWLY_MS = 8000;
+const PIECES = 40;
+
 /** The PACS of the demo, which can be stopped and started again under the same port. */
 class DemoPacs {
   readonly #directory: string;
@@ -129,14 +133,12 @@ async function play(
     try {
       if (line.trim() === "s") {
         const files = await makeStudy(directory, instances);
-        const node = {
-          host: "127.0.0.1",
-          port: forwarder.port,
-          aeTitle: "FORWARDER",
-          callingAeTitle: "DEMO_CT",
-        };
-        const { sent } = await sendFiles(files, node, AbortSignal.timeout(PATIENCE_MS), () => {});
-        printLine(`${sent} sent; the status page shows where they are.`);
+        printLine("It is being sent, as slowly as a scanner makes images: watch the status page.");
+        // Not waited for: the PACS may be stopped meanwhile.
+        void sendSlowly(files, forwarder.port, stopped).then(
+          (sent) => printLine(`${sent} sent.`),
+          (error) => warnLine(`The study could not be sent: ${error}`),
+        );
       } else if (line.trim() === "p") {
         const stops = pacs.daemon !== undefined;
         await (stops ? pacs.stop() : pacs.start());
@@ -146,6 +148,25 @@ async function play(
       warnLine(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+}
+
+/** Sends a study a few images at a time; how many were sent before all were, or the demo was stopped. */
+async function sendSlowly(
+  files: readonly DicomFile[],
+  port: number,
+  stopped: Promise<void>,
+): Promise<number> {
+  let over = false;
+  void stopped.then(() => over = true);
+  const node = { host: "127.0.0.1", port, aeTitle: "FORWARDER", callingAeTitle: "DEMO_CT" };
+  let sent = 0;
+  const some = Math.ceil(files.length / PIECES);
+  for (let at = 0; at < files.length && !over; at += some) {
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    sent += (await sendFiles(files.slice(at, at + some), node, patience, () => {})).sent;
+    await new Promise((resolve) => setTimeout(resolve, SLOWLY_MS / PIECES));
+  }
+  return sent;
 }
 
 async function empty(directory: string): Promise<void> {

@@ -11,7 +11,14 @@ import { studyOf } from "../spool/entry_name.ts";
 import { realFileSystem } from "../spool/file_system.ts";
 import { patiently } from "../spool/held.ts";
 import { holdItems } from "../spool/hold_by_hand.ts";
-import { listItems, type QueueItem, removeItem, retryItem, visitItems } from "../spool/inspect.ts";
+import {
+  listItems,
+  listPutBack,
+  type QueueItem,
+  removeItem,
+  retryItem,
+  visitItems,
+} from "../spool/inspect.ts";
 import { spoolIsLocked } from "../spool/lock.ts";
 import { leaveNotices, type Notice } from "../spool/notices.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
@@ -33,6 +40,9 @@ export interface Selection {
 /** Who it is, for the ledger. */
 const WHO = "cli";
 
+/** Said where there is nothing to do it to. */
+const NOTHING = "Nothing in the spool matches.";
+
 /** Items kept beyond the limit before those that are too young are let go. */
 const SLACK = 1000;
 
@@ -53,7 +63,7 @@ export async function selectItems(
     items.sort((a, b) => a.receivedMs - b.receivedMs);
     if (items.length > limit) items = items.slice(0, limit);
   };
-  await visitItems(realFileSystem, config.spoolDir, (item) => {
+  const take = (item: QueueItem) => {
     if (ids.size > 0 && !ids.has(item.id)) return;
     if (selection.destination !== undefined && item.destination !== selection.destination) return;
     if (selection.state !== undefined && item.state !== selection.state) return;
@@ -61,7 +71,9 @@ export async function selectItems(
     total++;
     items.push(item);
     if (items.length > limit * 2 + SLACK) keepOldest();
-  });
+  };
+  for (const item of listPutBack(realFileSystem, config.spoolDir)) take(item);
+  await visitItems(realFileSystem, config.spoolDir, take);
   keepOldest();
   return { items, total };
 }
@@ -155,7 +167,11 @@ export async function retryCommand(
   }
   if (json) printJson({ putBack, ...(hurried > 0 ? { hurried } : {}) });
   else {
-    printLine(`${putBack} put back; a running forwarder takes them within a second.`);
+    printLine(
+      putBack + hurried === 0
+        ? NOTHING
+        : `${putBack} put back; a running forwarder takes them within a second.`,
+    );
     if (hurried > 0) printLine(`${hurried} that wait are attempted at once.`);
   }
   return putBack + hurried === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
@@ -171,6 +187,7 @@ export async function releaseCommand(
   await tellLedger(config, "released", items);
   const released = await putAllBack(config, items);
   if (json) printJson({ released });
+  else if (released === 0) printLine(NOTHING);
   else printLine(`${released} released; a running forwarder takes them within a second.`);
   return released === 0 && selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
 }
@@ -222,6 +239,7 @@ export async function holdCommand(
   leave(config, "changed", items);
   const gone = items.length - held;
   if (json) printJson({ held, deliveredMeanwhile: gone });
+  else if (items.length === 0) printLine(NOTHING);
   else {
     printLine(`${held} held; \`queue release\` lets them go.`);
     if (gone > 0) printLine(`${gone} delivered meanwhile, or moved by somebody else.`);
@@ -268,7 +286,7 @@ export async function removeCommand(
   const { items } = await selectItems(config, selection);
   if (items.length === 0) {
     if (options.json) printJson({ removed: 0 });
-    else printLine("Nothing in the spool matches.");
+    else printLine(NOTHING);
     return selection.ids.length > 0 ? ExitCode.Failed : ExitCode.Ok;
   }
   if (!options.yes) {
@@ -305,9 +323,11 @@ async function removeItems(config: Config, items: readonly QueueItem[]): Promise
         warnLine(`Cannot remove ${item.path}: ${escapeText(String(error), 1024)}`);
       }
     }
-    left = [...listItems(realFileSystem, config.spoolDir)].filter((item) =>
-      wanted.has(keyOf(item))
-    );
+    const there = [
+      ...listPutBack(realFileSystem, config.spoolDir),
+      ...listItems(realFileSystem, config.spoolDir),
+    ];
+    left = there.filter((item) => wanted.has(keyOf(item)));
     if (pass === PASSES) break;
   }
   return left.length;

@@ -50,7 +50,7 @@ export async function showCommand(
     const rows = [["id", id], ["received", new Date(first!.receivedMs).toISOString()]];
     for (const { destination, state, tries, reason } of items) {
       const why = reason === undefined || reason === "" ? "" : `: ${escapeText(reason, 1024)}`;
-      rows.push([destination, `${state}, ${tries} tries${why}`]);
+      rows.push([destination, `${state}, ${tries === 1 ? "1 try" : `${tries} tries`}${why}`]);
     }
     for (const [key, value] of Object.entries(file)) rows.push([key, escapeText(value, 1024)]);
     rows.push(["file", first!.path]);

@@ -203,7 +203,7 @@ export class IntoQueue {
       const tries = entry.triesOf(destination);
       try {
         const when = new Date(clock.now()).toISOString();
-        await spool.fail(entry, destination, { kind, reason, when, tries });
+        if (!await spool.fail(entry, destination, { kind, reason, when, tries })) continue;
         ledger.append(failedEvent(entry, destination, { kind, reason, tries }));
         log.error("Instance kept in failed/: {reason}", { reason, entry: entry.base });
       } catch (error) {

@@ -19,6 +19,7 @@ import type { DestinationSnapshot } from "../delivery/delivery_setting.ts";
 import { expose } from "../metrics/exposition.ts";
 import { gaugesOf } from "../metrics/forwarder_metrics.ts";
 import type { Counts, QueueIndex } from "../spool/queue_index.ts";
+import { withoutPatient } from "./without_patient.ts";
 
 /** How long an answer about free space is good for, in ms. */
 const FREE_SPACE_MS = 1000;
@@ -114,7 +115,7 @@ export class OverviewMaker {
   }
 
   /** Everything counted, in Prometheus' text format. */
-  metrics(): Promise<string> {
+  metrics(): string {
     const { rss } = Deno.memoryUsage();
     const gauges = gaugesOf(this.overview(), destinationState.options, rss);
     return expose([...gauges, ...this.#parts.activity.metrics.families()]);
@@ -140,16 +141,17 @@ export function destinationViewOf(
   const { lastAnswer, lastAnswerAt, delivered } = snapshot;
   const state: DestinationState = paused === null ? health.state : "paused";
   const down = health.state === "up" ? undefined : health;
+  const folder = type === "directory" ? description : undefined;
   return {
     name,
     type,
     description,
     state,
     since,
-    reason: paused !== null ? `paused by ${paused.by}` : down?.reason ?? "",
+    reason: paused !== null ? `paused by ${paused.by}` : withoutPatient(down?.reason ?? "", folder),
     attempts: down?.attempts ?? 0,
     nextAttempt: paused === null && waiting > 0 ? down?.nextAt ?? null : null,
-    lastAnswer,
+    lastAnswer: withoutPatient(lastAnswer, folder),
     lastAnswerAt,
     sessions,
     queued: waiting,

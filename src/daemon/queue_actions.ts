@@ -65,9 +65,7 @@ export class QueueActions {
       }
       spool.apart.lookFor(destination, id);
     }
-    for (const [destination, entries] of hurried) {
-      this.#parts.scheduler().hurry(destination, entries);
-    }
+    for (const [destination, entries] of hurried) this.#hurry(destination, entries);
     for (const destination of destinations) this.#control(destination)?.sweep();
   }
 
@@ -119,7 +117,8 @@ export class QueueActions {
       } while (after !== undefined);
       return;
     }
-    for (const { id, destination } of selection.items) {
+    const named = new Map(selection.items.map((one) => [`${one.id} ${one.destination}`, one]));
+    for (const { id, destination } of named.values()) {
       const found = isBase(id) ? index.find(id, destination) : [];
       const fit = found.filter(({ state }) => unfit(action, state) === undefined);
       if (found.length === 0) {
@@ -139,7 +138,7 @@ export class QueueActions {
     const entries = items.map((item) => item.entry!);
     if (action === "retry") {
       await this.#tell(entries.map(({ base }) => retried(base, destination, [destination], by)));
-      this.#parts.scheduler().hurry(destination, new Set(entries));
+      this.#hurry(destination, new Set(entries));
       tally.done += entries.length;
       return [];
     }
@@ -153,6 +152,14 @@ export class QueueActions {
       control?.unclaim(free.map((item) => item.entry!));
     }
     return busy;
+  }
+
+  /** Has entries attempted at once: where their destination is down, that it is tried is what a person wants. */
+  #hurry(destination: string, entries: ReadonlySet<Entry>): void {
+    const scheduler = this.#parts.scheduler();
+    scheduler.hurry(destination, entries);
+    const found = scheduler.snapshot().find((one) => one.name === destination);
+    if (found !== undefined && found.health.state !== "up") scheduler.tryNow(destination);
   }
 
   /** What is being sent is waited for; delivered, nothing is left to do. */
@@ -197,7 +204,9 @@ export class QueueActions {
   ): Promise<void> {
     const { spool, clock } = this.#parts;
     const waiting: Entry[] = [];
+    const turns = this.#turns();
     for (const item of items) {
+      await turns.share();
       if (item.entry!.waitsFor(destination) && isThere(this.#parts, item)) {
         waiting.push(item.entry!);
       } else tally.fail(item, this.#whatBecame(item));
@@ -220,7 +229,6 @@ export class QueueActions {
       }
       return;
     }
-    const turns = this.#turns();
     for (const entry of waiting) {
       await turns.share();
       if (entry.waitsFor(destination)) {
@@ -244,11 +252,13 @@ export class QueueActions {
     tally: ActionTally,
   ): Promise<void> {
     const { spool, destinations, handOver } = this.#parts;
-    const there = items.filter((item) => {
-      if (isThere(this.#parts, item)) return true;
-      tally.fail(item, "there is none: delivered or removed meanwhile");
-      return false;
-    });
+    const there: Item[] = [];
+    const turns = this.#turns();
+    for (const item of items) {
+      await turns.share();
+      if (isThere(this.#parts, item)) there.push(item);
+      else tally.fail(item, "there is none: delivered or removed meanwhile");
+    }
     if (action === "remove") {
       await this.#tell(there.map(({ base: id }) => ({
         event: "removed",
@@ -312,13 +322,15 @@ export class QueueActions {
   }
 
   /** Resolves when the lines are on the disk, or cannot be written: images come before paper. */
-  #tell(events: readonly Untimed[]): Promise<void> {
-    if (events.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      for (const [n, event] of events.entries()) {
-        this.#parts.ledger.append(event, n === events.length - 1 ? resolve : undefined);
-      }
-    });
+  async #tell(events: readonly Untimed[]): Promise<void> {
+    const turns = this.#turns();
+    const written = Promise.withResolvers<void>();
+    for (const [n, event] of events.entries()) {
+      await turns.share();
+      const isLast = n === events.length - 1;
+      this.#parts.ledger.append(event, isLast ? written.resolve : undefined);
+    }
+    if (events.length > 0) await written.promise;
   }
 
   /** What became of an item that waited a moment ago. */

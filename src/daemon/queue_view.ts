@@ -35,7 +35,7 @@ export class QueueView {
     const total = index.total(query);
     const after = query.after === undefined ? undefined : parsePlace(query.after);
     if (query.after !== undefined && after === undefined) return { total, items: [], next: null };
-    const found = index.page(query, after, query.limit + 1);
+    const found = total === 0 ? [] : index.page(query, after, query.limit + 1);
     const shown = found.slice(0, query.limit);
     const turns = this.#turns();
     const items: QueueItemView[] = [];

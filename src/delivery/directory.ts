@@ -261,7 +261,7 @@ export class DirectoryDestination implements Destination, Session {
 
   #stored(path: string, answer: string, warning: boolean): Outcome {
     const where = this.#tellPaths ? `${answer} as ${path}` : answer;
-    return { kind: "delivered", answer: where, warning };
+    return { kind: "delivered", answer: where, brief: answer, warning };
   }
 
   /** By the commit records, and by what the file really holds: a damaged copy is no copy. */

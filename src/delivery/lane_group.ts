@@ -402,7 +402,7 @@ export class LaneGroup {
     this.#over(entry);
     this.#denials = 0;
     this.#delivered++;
-    this.#answered(answer);
+    this.#answered(receipt.brief ?? answer);
     ledger.append(
       deliveredEvent(entry, this.name, receipt),
       () => {
@@ -447,7 +447,9 @@ export class LaneGroup {
       return;
     }
     const when = new Date(now).toISOString();
-    await spool.fail(entry, this.name, { kind: "refused", reason, when, tries });
+    const why = { kind: "refused", reason, when, tries } as const;
+    // A command took it away in the meantime.
+    if (!await spool.fail(entry, this.name, why)) return this.#over(entry);
     ledger.append(failedEvent(entry, this.name, { kind: "refused", reason, tries }));
     this.#over(entry);
     this.#failed++;

@@ -11,6 +11,8 @@ import type { Entry } from "../spool/entry.ts";
 export interface Receipt {
   /** In words, for a person. */
   readonly answer: string;
+  /** The same without what may name the patient, a path; absent where `answer` has nothing of that. */
+  readonly brief?: string;
   /** (0000,0900) of the C-STORE response; absent where the destination is a folder. */
   readonly status?: number;
   /** Who called whom, where and since when. */

@@ -56,10 +56,16 @@ export async function testDestination(
       ok = result.ok;
       for (const step of result.steps) {
         const text = step.text.replace(/\.$/, "");
-        lines.push(`${step.ok ? "" : "FAILED: "}${text} (${duration(step.ms)}).`);
+        lines.push(`${step.ok ? "" : "FAILED: "}${text} (${took(step.ms)}).`);
       }
       if (result.advice !== undefined) lines.push(result.advice);
     }
   }
   return { ok, lines, duration: performance.now() - began };
+}
+
+/** The steps are measured in whole ms. */
+function took(ms: number): string {
+  if (ms < 1) return "under 1 ms";
+  return ms < 1000 ? `${ms} ms` : duration(ms);
 }

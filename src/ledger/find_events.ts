@@ -121,11 +121,13 @@ async function linesWith(
       used += got;
       const bytes = Buffer.from(buffer.buffer, 0, used);
       const end = bytes.lastIndexOf(FEED) + 1;
-      for (let at = bytes.indexOf(text); at >= 0 && at < end;) {
-        const begin = at === 0 ? 0 : bytes.lastIndexOf(FEED, at) + 1;
-        const feed = bytes.indexOf(FEED, at);
+      // A character for each byte: the engine looks through a text many times as fast as the library through bytes.
+      const letters = bytes.toString("latin1");
+      for (let at = letters.indexOf(text); at >= 0 && at < end;) {
+        const begin = at === 0 ? 0 : letters.lastIndexOf("\n", at) + 1;
+        const feed = letters.indexOf("\n", at);
         take(bytes.toString("utf8", begin, feed));
-        at = bytes.indexOf(text, feed);
+        at = letters.indexOf(text, feed);
       }
       // What is left is the beginning of a line; one that is too long is none.
       const rest = used - end > LONGEST_LINE ? 0 : used - end;

@@ -14,7 +14,9 @@ export function inWords(event: LedgerEvent): string {
     case "delivered":
       return `Delivered to ${event.to}: ${event.answer}`;
     case "failed":
-      return `Given up for ${event.to} after ${event.tries} tries: ${event.reason}`;
+      return `Given up for ${event.to} after ${
+        event.tries === 1 ? "1 try" : `${event.tries} tries`
+      }: ${event.reason}`;
     case "retried": {
       const back = event.for.length === 1 && event.for[0] === event.of
         ? `To be attempted again for ${event.of}`

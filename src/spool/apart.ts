@@ -7,7 +7,7 @@
  * is for a moment in two, the new name is on the disk before the old one says less.
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Entry } from "./entry.ts";
 import { bucketIn, bucketOf, parseName } from "./entry_name.ts";
@@ -15,6 +15,7 @@ import { type FailureReason, formatReason, listFailed, readReason } from "./fail
 import { type FileSystem, renameAway, replaceTextFile, secondNameUnsynced } from "./file_system.ts";
 import { patiently } from "./held.ts";
 import type { Committed } from "./incoming.ts";
+import type { OpenFiles } from "./open_files.ts";
 import type { spoolPaths } from "./paths.ts";
 import type { QueueFiles } from "./queue_files.ts";
 import type { ApartState, QueueIndex } from "./queue_index.ts";
@@ -30,6 +31,7 @@ export interface ApartHost {
   readonly report: (message: string, error?: unknown) => void;
   readonly queueFiles: QueueFiles;
   readonly index: QueueIndex;
+  readonly open: OpenFiles;
   /** Moves it into the queue, once: where that fails, the entry's path says so. */
   readonly enqueue: (committed: Committed, destinations: readonly string[]) => Entry;
 }
@@ -42,8 +44,6 @@ export interface Moved<One, Key> {
 
 export class Apart {
   readonly #host: ApartHost;
-  /** How often each is open now. */
-  readonly #open = new Map<string, number>();
 
   constructor(host: ApartHost) {
     this.#host = host;
@@ -99,22 +99,34 @@ export class Apart {
   /**
    * Gives up for one destination. Where another program holds the file, this takes up to ten seconds.
    *
+   * @returns false where it did not wait for that destination any more
    * @throws what the file system throws; the entry waits as before then
    */
-  async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
-    const { files, after, index } = this.#host;
+  async fail(entry: Entry, destination: string, reason: FailureReason): Promise<boolean> {
+    const { files, after, index, queueFiles } = this.#host;
     const directory = await this.#makeDirectory("failed", destination);
     // A person may have taken this destination out of the name: what waits for another one is not to be moved for it.
-    if (!entry.waitsFor(destination)) return;
+    if (!entry.waitsFor(destination)) return false;
     await this.#writeReason("failed", destination, entry.base, reason);
-    await patiently(async () => {
+    return await patiently(async () => {
       // It may have been asked for before the wait, and be another one's now.
-      if (!entry.waitsFor(destination)) return;
+      if (!entry.waitsFor(destination)) {
+        if (!index.has("failed", destination, entry.base)) {
+          queueFiles.remove(this.#reasonPath("failed", destination, entry.base));
+        }
+        return false;
+      }
       if (await this.#move(entry, destination, "failed")) {
         await files.syncDirectory(directory);
-        this.#host.queueFiles.drop(entry, destination);
+        // A person may have held it back in the meantime: it lies there, then.
+        if (!entry.waitsFor(destination) && index.has("held", destination, entry.base)) {
+          this.#removeBoth("failed", destination, entry.base);
+          return false;
+        }
+        queueFiles.drop(entry, destination);
       }
       index.setApart("failed", destination, [entry.base]);
+      return true;
     }, after);
   }
 
@@ -150,19 +162,31 @@ export class Apart {
       await files.syncDirectory(directory);
       for (const entry of named.splice(0)) {
         await turns.share();
-        if (entry.waitsFor(destination)) {
-          queueFiles.drop(entry, destination);
-          moved.done.push(entry);
-        } else this.#removeBoth("held", destination, entry.base);
+        if (entry.waitsFor(destination)) queueFiles.drop(entry, destination);
+        else if (this.#liesElsewhere(entry, destination)) {
+          this.#removeBoth("held", destination, entry.base);
+          continue;
+        }
+        moved.done.push(entry);
+        index.setApart("held", destination, [entry.base]);
       }
       for (const folder of folders) await files.syncDirectory(folder);
     } catch (error) {
       // Those that were moved lie in `held/`, and whether a power cut leaves them there is not known.
       for (const entry of [...moved.done, ...named]) moved.failed.set(entry, error);
-      for (const { base } of named) this.#removeBoth("held", destination, base);
+      for (const entry of named) {
+        if (!entry.waitsFor(destination) || !files.exists(entry.path)) continue;
+        this.#removeBoth("held", destination, entry.base);
+      }
     }
     index.setApart("held", destination, moved.done.map((entry) => entry.base));
     return { ...moved, done: moved.done.filter((entry) => !moved.failed.has(entry)) };
+  }
+
+  /** Whether what does not wait for a destination any more was given up, or is damaged, rather than held by a command, too. */
+  #liesElsewhere(entry: Entry, destination: string): boolean {
+    const { index, paths } = this.#host;
+    return index.has("failed", destination, entry.base) || dirname(entry.path) === paths.corrupt;
   }
 
   /**
@@ -287,19 +311,10 @@ export class Apart {
     const path = this.path(state, destination, base);
     const instance = StoredInstance.open(this.#host.files, path, false, {
       base,
-      closed: () => {
-        const others = this.#open.get(base)! - 1;
-        if (others === 0) this.#open.delete(base);
-        else this.#open.set(base, others);
-      },
+      closed: () => this.#host.open.closed(base),
     });
-    this.#open.set(base, (this.#open.get(base) ?? 0) + 1);
+    this.#host.open.opened(base);
     return instance;
-  }
-
-  /** Whether an instance that was kept apart is read now, wherever it lies. */
-  isOpen(base: string): boolean {
-    return this.#open.has(base);
   }
 
   /** Another process may have put an instance there. */

@@ -306,7 +306,8 @@ export async function probeDisk(files: FileSystem, path: string, nonce: number):
  */
 export function renameAway(files: FileSystem, from: string, to: string): void {
   files.rename(from, to);
-  if (files.exists(from)) files.remove(from);
+  // Where the new name is not there, another process has moved the file back meanwhile: that is all there is of it.
+  if (files.exists(from) && files.exists(to)) files.remove(from);
 }
 
 /** What a full quota is called in numbers; the runtime has names for other errors, none for this. */

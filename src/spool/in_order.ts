@@ -73,20 +73,21 @@ export class InOrder<T> {
     } else this.#merge(before);
   }
 
+  /** Compares a few for each of these, and copies the rest. */
   #merge(some: T[]): void {
     some.sort((a, b) => compareBases(this.#baseOf(a), this.#baseOf(b)));
-    const from = this.placeOf(this.#baseOf(some[0]!));
-    const tail = this.#all.slice(from);
-    this.#all.length = from;
-    let next = 0;
-    for (const one of tail) {
+    const before = this.#all;
+    const merged: T[] = [];
+    let from = 0;
+    for (const one of some) {
       const base = this.#baseOf(one);
-      while (next < some.length && compareBases(this.#baseOf(some[next]!), base) < 0) {
-        this.#all.push(some[next++]!);
-      }
-      this.#all.push(one);
+      let place = this.placeOf(base);
+      while (place < before.length && this.#baseOf(before[place]!) === base) place++;
+      while (from < place) merged.push(before[from++]!);
+      merged.push(one);
     }
-    while (next < some.length) this.#all.push(some[next++]!);
+    while (from < before.length) merged.push(before[from++]!);
+    this.#all = merged;
   }
 
   /** Takes out all of a base; false where there is none. */
@@ -96,6 +97,11 @@ export class InOrder<T> {
     while (end < this.#all.length && this.#baseOf(this.#all[end]!) === base) end++;
     this.#all.splice(place, end - place);
     return end > place;
+  }
+
+  /** Those of which it is true, in order. */
+  those(wanted: (one: T) => boolean): T[] {
+    return this.#all.filter(wanted);
   }
 
   /** Keeps those alone of which it is true. */

@@ -57,6 +57,25 @@ export async function visitItems(
   for (const held of listFailed(files, paths.held)) take(fromApart(held, "held"));
 }
 
+/** What was put back and no daemon has taken yet: it waits, and is still a file in `retry/`. */
+export function* listPutBack(files: FileSystem, directory: string): Generator<QueueItem> {
+  const { retry } = spoolPaths(directory);
+  for (const name of files.list(retry)) {
+    const parsed = parseName(name);
+    for (const { destination, tries } of parsed?.waiting ?? []) {
+      yield {
+        id: parsed!.base,
+        destination,
+        state: "queued",
+        receivedMs: parsed!.identity.receivedMs,
+        tries,
+        path: join(retry, name),
+        reason: "put back; the forwarder takes it within a second, or when it starts",
+      };
+    }
+  }
+}
+
 function fromQueued(entry: Entry): QueueItem[] {
   const { base: id, receivedMs, path } = entry;
   return entry.waiting.map(({ destination, tries }) => ({

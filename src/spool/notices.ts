@@ -1,6 +1,6 @@
 /*
- * Notices for a running daemon of what a command did to files of the queue: `retry/<time>-<number>.notice`, a line for each
- * item. The daemon looks there once a second.
+ * Notices for a running daemon of what a command did to files of the queue: `retry/<time>-<process>-<number>.notice`, a
+ * line for each item. The daemon looks there once a second.
  *
  * The files are the truth, and a notice that is lost or not understood loses nothing: what is gone is noticed when it is to
  * be sent.
@@ -39,7 +39,7 @@ export function leaveNotices(
     const lines = notices.slice(at, at + MOST).map(({ what, id, destination }) =>
       `${what} ${id} ${destination}\n`
     );
-    const path = join(retry, `${now}-${at}${ENDING}`);
+    const path = join(retry, `${now}-${Deno.pid}-${at}${ENDING}`);
     replaceTextFile(files, `${path}.part`, lines.join(""));
     files.rename(`${path}.part`, path);
   }

@@ -40,6 +40,9 @@ export interface Counts {
 /** Entries that have left the queue are let go when there are so many, and more than others. */
 const MOST_LEFT = 4096;
 
+/** Studies of which the entries are known. */
+const MOST_STUDIES = 16;
+
 /** Where the study stands in a base, from its end. */
 const STUDY_FROM_END = 17;
 
@@ -52,12 +55,17 @@ export class QueueIndex {
     failed: new Map(),
     held: new Map(),
   };
+  /** Entries of the studies asked for last: to find those of one takes a look at every entry there is. */
+  readonly #ofStudy = new Map<string, InOrder<Entry>>();
   /** The oldest that was found waiting for each destination. */
   readonly #oldest = new Map<string, Entry>();
 
   /** Entries that are in the queue now. */
   add(entries: readonly Entry[]): void {
     this.#entries.add(entries);
+    for (const [study, list] of this.#ofStudy) {
+      list.add(entries.filter(({ base }) => isOfStudy(base, study)));
+    }
     for (const entry of entries) {
       for (const { destination } of entry.waiting) {
         this.#count(destination, 1);
@@ -77,6 +85,7 @@ export class QueueIndex {
     this.#left++;
     if (this.#left < MOST_LEFT || this.#left * 2 < this.#entries.length) return;
     this.#entries.keep((entry) => entry.queued);
+    this.#ofStudy.clear();
     this.#left = 0;
   }
 
@@ -92,7 +101,7 @@ export class QueueIndex {
       this.#apart[state].set(destination, list);
     }
     const known = list;
-    list.add(bases.filter((base) => !known.has(base)).map(unshared));
+    list.add([...new Set(bases)].filter((base) => !known.has(base)).map(unshared));
   }
 
   /** Instances do not lie there any more. */
@@ -218,10 +227,22 @@ export class QueueIndex {
     return found;
   }
 
+  #entriesOf(study: string | undefined): InOrder<Entry> {
+    if (study === undefined) return this.#entries;
+    let list = this.#ofStudy.get(study);
+    if (list === undefined) {
+      list = new InOrder<Entry>((entry) => entry.base);
+      list.add(this.#entries.those(({ base }) => isOfStudy(base, study)));
+      if (this.#ofStudy.size === MOST_STUDIES) this.#ofStudy.clear();
+      this.#ofStudy.set(study, list);
+    }
+    return list;
+  }
+
   #sources(filter: ItemFilter): Source[] {
     const sources: Source[] = [];
     if (filter.state === undefined || filter.state === "queued") {
-      sources.push(new QueuedSource(this.#entries, filter));
+      sources.push(new QueuedSource(this.#entriesOf(filter.study), filter));
     }
     for (const state of ["failed", "held"] as const) {
       if (filter.state !== undefined && filter.state !== state) continue;
@@ -246,8 +267,12 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Asked of every entry there is: most differ in the first digits. */
 function isOfStudy(base: string, study: string | undefined): boolean {
-  return study === undefined || base.startsWith(study, base.length - STUDY_FROM_END);
+  if (study === undefined) return true;
+  const at = base.length - STUDY_FROM_END;
+  return base.charCodeAt(at) === study.charCodeAt(0) &&
+    base.charCodeAt(at + 1) === study.charCodeAt(1) && base.startsWith(study, at);
 }
 
 /** One of the lists that a page is put together from. */
@@ -263,6 +288,9 @@ interface Source {
 class QueuedSource implements Source {
   readonly #list: InOrder<Entry>;
   readonly #filter: ItemFilter;
+  /** The list that was looked through last for the destination, and whether it was in it. */
+  #asked: readonly Waiting[] | undefined;
+  #isIn = false;
 
   constructor(list: InOrder<Entry>, filter: ItemFilter) {
     this.#list = list;
@@ -285,7 +313,13 @@ class QueuedSource implements Source {
     const entry = this.#list.at(place);
     if (!entry.queued || !isOfStudy(entry.base, this.#filter.study)) return 0;
     const { destination } = this.#filter;
-    return destination === undefined ? entry.waiting.length : Number(entry.waitsFor(destination));
+    if (destination === undefined) return entry.waiting.length;
+    // Many have the same list.
+    if (entry.waiting !== this.#asked) {
+      this.#asked = entry.waiting;
+      this.#isIn = entry.waiting.some((one) => one.destination === destination);
+    }
+    return Number(this.#isIn);
   }
 
   items(place: number): Item[] {

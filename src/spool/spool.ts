@@ -33,6 +33,7 @@ import {
 } from "./incoming.ts";
 import { isHeld, patiently } from "./held.ts";
 import { makeSpool } from "./layout.ts";
+import { OpenFiles } from "./open_files.ts";
 import { spoolPaths } from "./paths.ts";
 import { QueueFiles } from "./queue_files.ts";
 import { QueueIndex } from "./queue_index.ts";
@@ -80,8 +81,7 @@ export class Spool implements IncomingOwner {
   readonly apart: Apart;
   /** Committed, perhaps, and not to be read when the spool was recovered: another program held them. */
   readonly #unread = new Set<string>();
-  /** How often each entry's file is open now. */
-  readonly #open = new Map<Entry, number>();
+  readonly #open = new OpenFiles();
   /** Whether something in `failed/` could not come back with its destination, for the same reason. */
   #heldBack = false;
 
@@ -109,6 +109,7 @@ export class Spool implements IncomingOwner {
       report: options.report,
       queueFiles: this.#queueFiles,
       index: this.index,
+      open: this.#open,
       enqueue: (committed, destinations) => this.#moveIntoQueue(committed, destinations),
     });
   }
@@ -303,9 +304,9 @@ export class Spool implements IncomingOwner {
       try {
         const instance = StoredInstance.open(this.#files, entry.path, hot, {
           base: entry.base,
-          closed: () => this.#closed(entry),
+          closed: () => this.#open.closed(entry.base),
         });
-        this.#open.set(entry, (this.#open.get(entry) ?? 0) + 1);
+        this.#open.opened(entry.base);
         entry.opened = { sopInstanceUid: instance.meta.sopInstanceUid, bytes: instance.length };
         return instance;
       } catch (error) {
@@ -320,15 +321,9 @@ export class Spool implements IncomingOwner {
     return entry.queued && (this.#files.exists(entry.path) || this.#queueFiles.findAgain(entry));
   }
 
-  #closed(entry: Entry): void {
-    const others = this.#open.get(entry)! - 1;
-    if (others === 0) this.#open.delete(entry);
-    else this.#open.set(entry, others);
-  }
-
   /** Makes a slot of a file that is not needed any more, unless somebody still reads it or room is short. */
   #reuse(entry: Entry): boolean {
-    if (this.#open.has(entry) || this.apart.isOpen(entry.base)) return false;
+    if (this.#open.has(entry.base)) return false;
     if (this.#disk.isShortOf(2 * USED_ROOM)) return false;
     return this.#slots.takeUsed(entry.path, sequenceOf(entry.base) <= this.#found);
   }
@@ -356,10 +351,11 @@ export class Spool implements IncomingOwner {
    * Gives up for one destination: the instance waits in `failed/` until a person puts it back. Where another program holds
    * the file, this takes up to ten seconds.
    *
+   * @returns false where it did not wait for that destination any more
    * @throws what the file system throws; the entry waits as before then
    */
-  async fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
-    await this.apart.fail(entry, destination, reason);
+  fail(entry: Entry, destination: string, reason: FailureReason): Promise<boolean> {
+    return this.apart.fail(entry, destination, reason);
   }
 
   /**

@@ -18,6 +18,7 @@ import { crossSite, hostAllowed, type Reach } from "./guard.ts";
 import { errorResponse, HttpError } from "./http_error.ts";
 import { API_BASE, openApi } from "./openapi.ts";
 import { type Route, route } from "./route.ts";
+import { Turns } from "./turns.ts";
 import { z } from "zod";
 
 const log = getLog("web");
@@ -37,10 +38,12 @@ export class WebApp {
   readonly #access: Access;
   readonly #events: EventHub;
   readonly #assets = new Assets();
+  readonly #turns: Turns;
   readonly #app = new Hono<Env>({ strict: true });
 
   constructor(options: AppOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock);
     this.#access = new Access(options);
     this.#events = new EventHub(options.control, options.clock);
     this.#register();
@@ -83,8 +86,10 @@ export class WebApp {
       access: this.#access,
       subscribe: (caller) => this.#events.subscribe(() => this.#access.holds(caller)),
     });
+    // Made once: anybody may ask for it, and it takes ten times as long as any other answer.
+    let description: Record<string, unknown> | undefined;
     const described = openApiRoute(() =>
-      openApi([...routes, described], control.overview().version)
+      description ??= openApi([...routes, described], control.overview().version)
     );
     const methods = new Map<string, string[]>();
     for (const each of [...routes, described]) {
@@ -115,6 +120,9 @@ export class WebApp {
 
   async #run(route: Route, context: Context<Env>): Promise<Response> {
     const { raw } = context.req;
+    // Once more, where it is known to be an operation: an address can be written in many ways (`/%61pi/v1/events`).
+    const foreign = crossSite(raw.headers);
+    if (foreign !== undefined) throw new HttpError(403, foreign);
     const caller = this.#access.identify(raw.headers, context.env.peer);
     if (!route.open && !caller.authenticated) {
       throw new HttpError(401, "Log in first: a password is set.");
@@ -122,15 +130,20 @@ export class WebApp {
     const isChange = route.method !== "get";
     if (isChange) this.#access.checkChange(caller, raw.headers);
     const headers = new Headers({ "Cache-Control": "no-store" });
-    const result = await route.run({
-      params: context.req.param(),
-      query: queryOf(new URL(raw.url).searchParams),
-      body: isChange ? await bodyOf(raw) : undefined,
-      caller,
-      headers,
-      signal: raw.signal,
-    });
-    return result instanceof Response ? result : Response.json(result, { headers });
+    const body = isChange ? await bodyOf(raw) : undefined;
+    const run = async () => {
+      const result = await route.run({
+        params: context.req.param(),
+        query: queryOf(new URL(raw.url).searchParams),
+        body,
+        caller,
+        headers,
+        signal: raw.signal,
+      });
+      return result instanceof Response ? result : Response.json(result, { headers });
+    };
+    // What streams is paced by who reads it, and changes are a person's.
+    return isChange || typeof route.answer === "string" ? await run() : await this.#turns.take(run);
   }
 
   #ready(): Response {
@@ -149,7 +162,7 @@ export class WebApp {
       if (error.status === 401) answer.headers.set("WWW-Authenticate", 'Basic realm="metrics"');
       return answer;
     }
-    return new Response(await this.#options.control.metrics(), {
+    return new Response(await this.#turns.take(() => this.#options.control.metrics()), {
       headers: {
         "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
         "Cache-Control": "no-store",

@@ -71,7 +71,7 @@ class RunningWeb implements WebServer {
       metricsPublic: settings.metricsPublic,
       reach: settings,
     });
-    this.#trying = this.#try();
+    this.#trying = this.#forget().then(() => this.#try());
   }
 
   get listening(): Promise<number> {
@@ -93,6 +93,17 @@ class RunningWeb implements WebServer {
       }
     }
     await this.#listener?.close();
+  }
+
+  /** What a crash left leads to whoever has the port by now. */
+  async #forget(): Promise<void> {
+    const { spoolDir } = this.#options;
+    if (spoolDir === null) return;
+    try {
+      await removeControlFile(controlFilePath(spoolDir));
+    } catch (error) {
+      log.warn("Cannot remove the control.json of an earlier start", { error });
+    }
   }
 
   async #try(): Promise<void> {

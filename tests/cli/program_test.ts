@@ -88,6 +88,29 @@ Deno.test("a wrong configuration ends every verb with 2 and names every fault", 
   });
 });
 
+Deno.test("no form of check shows a secret, not even one under a mistyped name", async () => {
+  const alarms = {
+    webhook: { url: "http://u:SESAME1@h/SESAME2?SESAME3", headers: { "X-Key": "SESAME4" } },
+    email: { host: "h", from: "a@b.c", to: ["a@b.c"], user: "u", password: "SESAME5" },
+  };
+  await inFolder({ ...ARCHIVE_ONLY, alarms }, async (folder) => {
+    for (const args of [["check"], ["check", "--json"]]) {
+      const { code, stdout, stderr } = await runCli(args, folder);
+      assert.equal(code, 0, stderr);
+      assert.doesNotMatch(stdout + stderr, /SESAME/);
+    }
+  });
+  const mistyped = { alarms: { pasword: "SESAME6" }, web: { hash: { a: "SESAME7" } } };
+  await inFolder({ ...ARCHIVE_ONLY, ...mistyped }, async (folder) => {
+    for (const args of [["check"], ["check", "--json"]]) {
+      const { code, stdout, stderr } = await runCli(args, folder);
+      assert.equal(code, 2);
+      assert.match(stdout + stderr, /alarms\.pasword/);
+      assert.doesNotMatch(stdout + stderr, /SESAME/);
+    }
+  });
+});
+
 Deno.test("without a configuration file, 2 and the name of what was looked for", async () => {
   await inFolder(undefined, async (folder) => {
     const { code, stderr } = await runCli(["check"], folder);

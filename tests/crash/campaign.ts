@@ -1,8 +1,8 @@
 /*
  * The long crash campaigns: `deno task test:crash`.
  *
- *     --kills N       kills at random points, 1000 by default, once with an archive and once with files written over; 0 for
- *                     none
+ *     --kills N       kills at random points, 1000 by default, once with an archive and once with files written over, and a
+ *                     tenth of them while a person acts on the queue; 0 for none
  *     --recovery N    kills during recovery, 100 by default; 0 for none
  *     --syscalls      death and errors at every system call, to the end (Linux, gcc)
  *     --lost N        destinations that die before they answer, 200 by default; 0 for none
@@ -80,6 +80,17 @@ if (kills > 0) {
       (common) => killCampaign({ ...common, kills, longestMs: 5000, settleEvery: 50, archive }),
     );
   }
+}
+if (kills > 0) {
+  await run("kills-person", (common) =>
+    killCampaign({
+      ...common,
+      kills: Math.ceil(kills / 10),
+      longestMs: 5000,
+      settleEvery: 20,
+      archive: true,
+      person: true,
+    }));
 }
 if (recovery > 0) {
   await run("recovery", (common) => recoveryCampaign({ ...common, kills: recovery }));

@@ -25,7 +25,7 @@ export interface Held {
 
 /** Files and folders of a spool that are no instances. */
 const FURNITURE =
-  /^(LOCK|VERSION|(health|alarms|paused)\.json|(incoming|failed|held|retry|corrupt|ledger|queue)\/)$/;
+  /^(LOCK|VERSION|(alarms|control|health|paused)\.json|(incoming|failed|held|retry|corrupt|ledger|queue)\/)$/;
 
 /** All instances in a spool that no forwarder runs on; files that are none are left out. */
 export function heldIn(spool: string): Held[] {
@@ -84,6 +84,8 @@ export function strayIn(spool: string): string[] {
   return contentsOf(spool).filter((name) => {
     if (name.startsWith("ledger/") || FURNITURE.test(name)) return false;
     if (/^queue\/[0-9a-f]{2}\/$/.test(name)) return false;
+    // Left by a command for the next forwarder, which looks there a second after its start, or by one that was killed.
+    if (/^retry\/[0-9-]+\.notice(\.part)?$/.test(name)) return false;
     return !/^(failed|held)\/[a-z0-9-]+\/$/.test(name);
   });
 }

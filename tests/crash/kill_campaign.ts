@@ -14,6 +14,7 @@ import { hasUsedSlot, isDrained } from "./held.ts";
 import { Mint } from "./mint.ts";
 import { sendUntilCut } from "./modality.ts";
 import { Oracle } from "./oracle.ts";
+import { Person } from "./person.ts";
 import { between, randomFrom, spread } from "./random.ts";
 
 export interface KillOptions {
@@ -29,6 +30,8 @@ export interface KillOptions {
    * destinations are so fast that most are.
    */
   readonly archive: boolean;
+  /** Whether a person acts on the queue all the time. */
+  readonly person?: boolean;
   readonly progress?: (line: string) => void;
 }
 
@@ -46,6 +49,8 @@ export interface KillFigures {
   readonly unanswered: number;
   /** Longest time from spawning the process to its listening, in ms. */
   readonly slowestStartMs: number;
+  /** What the person did. */
+  readonly acts: Readonly<Record<string, number>>;
 }
 
 const SHORTEST_MS = 10;
@@ -71,7 +76,9 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
     sinks: { first, second },
     ...(options.archive ? { archive } : {}),
   });
+  const person = options.person ? new Person(folder, random, oracle) : undefined;
   const settings = {
+    ...(person === undefined ? {} : { web: { port: 0 } }),
     store_locally: options.archive,
     destinations: [nodeAt("first", first.port), nodeAt("second", second.port)],
   };
@@ -89,6 +96,8 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
   const settle = async (when: string) => {
     {
       await using daemon = await start();
+      await person?.letGo();
+      person?.enterRemoved();
       await oracle.drained(120_000, when);
       await until(() => isDrained(spool), 60_000, `the queue to be empty (${when})`);
       daemon.signal("SIGTERM");
@@ -109,14 +118,17 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
       { length: ASSOCIATIONS },
       () => sendUntilCut(daemon.port, mint, oracle, between(random, 3, 40), () => dead),
     );
-    const failed = Promise.all(sending);
+    const acting = person?.actUntilCut(() => dead);
+    const failed = Promise.all([...sending, acting]);
     const ends = failed.catch(() => {});
     await Promise.race([pass(spread(random, SHORTEST_MS, longestMs)), ends]);
     dead = true;
     daemon.signal("SIGKILL");
     await daemon.exit();
     await failed;
+    person?.enterRemoved();
     const found = oracle.conserve(`kill ${kill}`);
+    person?.look(found, `kill ${kill}`);
     // The ledger grows with the campaign: it is read after every kill for as long as it is short.
     if (kill <= READ_LEDGER || kill % settleEvery === 0) {
       await oracle.agreeWithLedger(`kill ${kill}`);
@@ -147,5 +159,6 @@ export async function killCampaign(options: KillOptions): Promise<KillFigures> {
     duplicates,
     unanswered,
     slowestStartMs: Math.round(slowestStartMs),
+    acts: person?.done ?? {},
   };
 }

@@ -32,3 +32,18 @@ Deno.test("every instance answered Success reaches both destinations whole throu
   assert.ok(figures.acknowledged >= 600, JSON.stringify(figures));
   assert.ok(figures.withUsed >= 10, JSON.stringify(figures));
 });
+
+Deno.test("what a person does to the queue loses nothing and sends nothing that is held, through 30 kills", async () => {
+  await using scratch = await Scratch.make();
+  const figures = await killCampaign({
+    folder: scratch.path,
+    kills: 30,
+    seed: 20261127,
+    longestMs: 3000,
+    settleEvery: 10,
+    archive: true,
+    person: true,
+  });
+  assert.ok(figures.acts.held! > 30, JSON.stringify(figures));
+  assert.ok(figures.acts.removed! > 0, JSON.stringify(figures));
+});

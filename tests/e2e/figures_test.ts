@@ -74,6 +74,9 @@ Deno.test("what was received, delivered and refused is counted, timed and told a
   assert.equal(overview.destinations[0]!.deliveredBytes, bytes);
   assert.equal(overview.destinations[2]!.deliveredBytes, bytes);
   assert.equal(overview.destinations[0]!.lastAnswer, "Success (0000)");
+  // Where it lies in the archive names the patient, and that is told of studies alone.
+  assert.equal(overview.destinations[2]!.lastAnswer, "stored");
+  assert.doesNotMatch(JSON.stringify(overview), /PATIENT-1|1\.2\.1/);
 
   const read = await scrape(forwarder);
   const value = (name: string, labels = {}) => valueOf(read, `dicomforwarder_${name}`, labels);

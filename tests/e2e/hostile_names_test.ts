@@ -10,7 +10,7 @@ import { existsSync } from "node:fs";
 import { isUid } from "../../src/dicom/uid.ts";
 import { ATTACKS } from "../helpers/attack_names.ts";
 import { Forwarder } from "../helpers/forwarder.ts";
-import { type InstanceFields, instanceOf } from "../helpers/instances.ts";
+import { asBytes, type InstanceFields, instanceOf } from "../helpers/instances.ts";
 import { captureLog } from "../helpers/log_file.ts";
 import { contentsOf, Scratch } from "../helpers/scratch.ts";
 import { Sender } from "../helpers/sender.ts";
@@ -25,11 +25,6 @@ const HOSTILE: readonly string[] = [
   "../".repeat(85),
   "a".repeat(4096),
 ];
-
-/** A text as its UTF-8, a character for each byte. */
-function asBytes(text: string): string {
-  return [...new TextEncoder().encode(text)].map((byte) => String.fromCharCode(byte)).join("");
-}
 
 /** Where some of them would lead. */
 const ELSEWHERE = ["/tmp/forwarder-escaped", "/etc/cron.d/forwarder-escaped", "/x"];

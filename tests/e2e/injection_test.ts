@@ -158,8 +158,8 @@ for (const json of [false, true]) {
 
 /** Names of files in a spool: numbers, hashes, and destinations of the configuration. */
 const SPOOL_NAMES: readonly RegExp[] = [
-  /^(LOCK|VERSION|health\.json)$/,
-  /^(queue|incoming|failed|retry|corrupt)\/$/,
+  /^(LOCK|VERSION|(health|alarms|control|paused)\.json)$/,
+  /^(queue|incoming|failed|held|retry|corrupt)\/$/,
   /^failed\/(pacs|unrouted)\/$/,
   /^queue\/[0-9a-f]{2}\/$/,
   /^incoming\/\d+-\d+\.part$/,

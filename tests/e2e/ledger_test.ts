@@ -151,6 +151,7 @@ Deno.test("what a person removes and puts back is written down as that", async (
     delivered: 1,
     queued: 0,
     failed: 1,
+    held: 0,
     corrupt: 0,
     removed: 1,
     settled: 0,

@@ -263,6 +263,23 @@ Deno.test("what waits for its study to be quiet can be held, removed and sent at
   await assertBalanced(scratch);
 });
 
+Deno.test("a retry of what waits for a destination that is down tries it at once", async () => {
+  await using scratch = await Scratch.make();
+  const port = closedPort();
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", port)],
+  }, { backOff: { firstMs: 600_000, mostMs: 600_000 } });
+  await sendAll(forwarder.port, instances(1));
+  await until(() => forwarder.destination("pacs").health.state === "down", 5000, "it to be down");
+  await using sink = new Sink({ port });
+  const [item] = await items(forwarder);
+  const result = await forwarder.queue.act("retry", {
+    items: [{ id: item!.id, destination: "pacs" }],
+  }, BY);
+  assert.deepEqual(result, { done: 1, failed: [] });
+  await sink.received(1, 10_000);
+});
+
 Deno.test("an instance is shown in full, with what the ledger says of it, and its file is what was received", async () => {
   await using scratch = await Scratch.make();
   const port = closedPort();
@@ -308,6 +325,36 @@ Deno.test("an instance is shown in full, with what the ledger says of it, and it
     undefined,
   );
   assert.equal(await forwarder.queue.download({ id: item!.id, destination: "../x" }), undefined);
+});
+
+Deno.test("a file that is read while it waits, and is then held and let go, is never written over by another", async () => {
+  await using scratch = await Scratch.make();
+  const port = closedPort();
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", port)],
+  });
+  const large = instanceOfSize("1.2.3.9", 700_000);
+  const others = (from: number) =>
+    Array.from({ length: 60 }, (_, n) => instanceOfSize(`1.9.${from + n}`, 700_000));
+  await sendAll(forwarder.port, [large, ...others(0)]);
+  const [item] = await items(forwarder);
+  const name = { id: item!.id, destination: "pacs" };
+  const { body } = (await forwarder.queue.download(name))!;
+  const reader = body.getReader();
+  const pieces = [(await reader.read()).value!];
+  // Let go, it is the last one to be delivered, and so the first one to be used again.
+  assert.equal((await forwarder.queue.act("hold", { items: [name] }, BY)).done, 1);
+  assert.equal((await forwarder.queue.act("release", { items: [name] }, BY)).done, 1);
+  await using sink = new Sink({ port });
+  forwarder.daemon.tryNow("pacs", BY);
+  await sink.received(61);
+  await sendAll(forwarder.port, others(100));
+  await sink.received(121);
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    pieces.push(next.value);
+  }
+  const whole = new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+  assert.deepEqual(whole.subarray(-large.dataSet.length), large.dataSet);
 });
 
 Deno.test("a damaged file is shown as damaged, and its download fails rather than give what was not received", async () => {

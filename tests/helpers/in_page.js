@@ -194,3 +194,30 @@ export function tellViolations() {
     console.error(`stopped by policy: ${event.violatedDirective} ${event.blockedURI}`);
   });
 }
+
+/** Notes when the page's first heading first says something like this. */
+export function noteWhen(words) {
+  const pattern = new RegExp(words);
+  globalThis.notedAt = new Promise((resolve) => {
+    const look = () => {
+      if (pattern.test(document.querySelector("h1")?.textContent ?? "")) resolve(Date.now());
+    };
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
+    look();
+  });
+}
+
+/** When that was, ms since 1970. */
+export function noted() {
+  return globalThis.notedAt;
+}
+
+/** Closes the drawer and goes elsewhere before the page has heard of it. */
+export function closeAndGo(hash) {
+  document.querySelector("dialog").close();
+  location.hash = hash;
+}

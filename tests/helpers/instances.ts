@@ -25,14 +25,22 @@ export interface InstanceFields {
   readonly seriesUid?: string;
   readonly patientId?: string;
   readonly modality?: string;
+  /** Absent unless given. */
+  readonly patientName?: string;
+  /** Absent unless given. */
+  readonly accessionNumber?: string;
 }
 
 /** A data set of the identifying elements and a few pixels, explicit VR little endian. */
 export function dataSetOf(fields: InstanceFields): Uint8Array {
+  const optional = (tag: number, vr: string, text: string | undefined) =>
+    text === undefined ? [] : [textElement(tag, vr, text)];
   return concat([
     textElement(0x00080016, "UI", fields.sopClassUid ?? CT_IMAGE_STORAGE),
     textElement(0x00080018, "UI", fields.sopInstanceUid ?? "1.2.3.4"),
+    ...optional(0x00080050, "SH", fields.accessionNumber),
     textElement(0x00080060, "CS", fields.modality ?? "CT"),
+    ...optional(0x00100010, "PN", fields.patientName),
     textElement(0x00100020, "LO", fields.patientId ?? "PATIENT"),
     textElement(0x0020000d, "UI", fields.studyUid ?? "1.2.3"),
     textElement(0x0020000e, "UI", fields.seriesUid ?? "1.2.3.1"),
@@ -42,6 +50,11 @@ export function dataSetOf(fields: InstanceFields): Uint8Array {
       [0x7fe00010, "OW", Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)],
     ]),
   ]);
+}
+
+/** A text as its UTF-8, a character for each byte: that is how it travels. */
+export function asBytes(text: string): string {
+  return [...new TextEncoder().encode(text)].map((byte) => String.fromCharCode(byte)).join("");
 }
 
 /** One element of any text, of any length up to 65,534 characters, legal or not; a character a byte (PS3.5 §7.1.2). */

@@ -109,7 +109,7 @@ export class MemorySpool {
     return tries;
   }
 
-  fail(entry: Entry, destination: string, reason: FailureReason): Promise<void> {
+  fail(entry: Entry, destination: string, reason: FailureReason): Promise<boolean> {
     if (this.failure !== undefined) {
       const failure = this.failure;
       this.failure = undefined;
@@ -117,7 +117,7 @@ export class MemorySpool {
     }
     this.failed.push({ base: entry.base, destination, reason });
     this.delivered(entry, destination);
-    return Promise.resolve();
+    return Promise.resolve(true);
   }
 
   setAside(entry: Entry): void {

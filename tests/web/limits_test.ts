@@ -236,3 +236,40 @@ Deno.test("a reader that goes away in the middle of a file closes it", async () 
   connection.close();
   await within(cancelled.promise, 10_000, "the file to be closed");
 });
+
+Deno.test("a connection that sends request after request and waits for no answer is closed, and few are begun", async () => {
+  const control = new FakeControl();
+  let begun = 0;
+  control.studies = () => {
+    begun++;
+    return new Promise(() => {});
+  };
+  await using house = await WebHouse.start(control);
+  using connection = await connect(house.port);
+  const closed = readAll(connection).catch((error) => {
+    assert.ok(error instanceof Deno.errors.ConnectionReset, String(error));
+  });
+  const one = "GET /api/v1/studies HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  await connection.write(encoder.encode(one.repeat(1000)));
+  await within(closed, 5000, "the connection was not closed");
+  assert.ok(begun <= 4, `${begun} were begun`);
+
+  // Some ahead of their answers are within the rules (RFC 9112 §9.3.2), however many in all.
+  using other = await connect(house.port);
+  const few = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  for (let round = 0; round < 5; round++) {
+    await other.write(encoder.encode(few.repeat(3)));
+    await answersOf(other, 3);
+  }
+});
+
+/** Reads until so many answers of `{"ok":true}` have come. */
+async function answersOf(connection: Deno.Conn, count: number): Promise<void> {
+  const piece = new Uint8Array(65_536);
+  let text = "";
+  while (text.split('{"ok":true}').length <= count) {
+    const length = await connection.read(piece);
+    assert.notEqual(length, null, text);
+    text += new TextDecoder().decode(piece.subarray(0, length!));
+  }
+}

@@ -358,6 +358,22 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
       watched.assertClean();
     });
 
+    await step("nobody who has gone to another page is called back by what was open", async () => {
+      await using house = await WebHouse.start(new Scene());
+      await using watched = await WatchedPage.open(browser, house.url, "#/studies");
+      const { page } = watched;
+      await page.getByRole("searchbox").fill("some");
+      await watched.go("#/queue");
+      await page.locator("tbody").getByRole("button").first().click();
+      await page.getByRole("dialog").waitFor();
+      await page.evaluate(inPage.closeAndGo, "#/settings");
+      await page.getByRole("button", { name: "Reload the file" }).waitFor();
+      // Longer than what was typed may take to be looked for.
+      await page.waitForTimeout(400);
+      assert.match(page.url(), /#\/settings$/);
+      watched.assertClean();
+    });
+
     await step("a refused configuration says why, and the settings show no secret", async () => {
       await using house = await WebHouse.start(new Scene());
       await using watched = await WatchedPage.open(browser, house.url, "#/settings");

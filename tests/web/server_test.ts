@@ -9,7 +9,7 @@ import { configFrom } from "../../src/config/load.ts";
 import { startDaemon } from "../../src/daemon.ts";
 import { StatusPage } from "../../src/daemon/status_page.ts";
 import { ClientError, controlClient } from "../../src/web/client.ts";
-import { controlFilePath, readControlFile } from "../../src/web/control_file.ts";
+import { controlFilePath, readControlFile, writeControlFile } from "../../src/web/control_file.ts";
 import { startWeb } from "../../src/web/server.ts";
 import { systemClock } from "../../src/clock.ts";
 import { startArguments } from "../cli/run_cli.ts";
@@ -47,6 +47,21 @@ Deno.test("where the port is taken it is told once, tried every 30 s, and served
   const told = (await lines()).filter((line) => line.includes("No status page at"));
   assert.equal(told.length, 1, told.join("\n"));
   assert.match(told[0]!, /WARN.*127\.0\.0\.1.*tried again every 30 s/);
+});
+
+Deno.test("where somebody else has the port by now, the control.json of a crash leads nobody there", async () => {
+  await using scratch = await Scratch.make();
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${taken.addr.port}/`;
+  await writeControlFile(scratch.path, { url, token: "t".repeat(43), pid: 1 });
+  const clock = new FakeClock();
+  const settings = webSettings({ port: taken.addr.port });
+  const control = new FakeControl();
+  const server = startWeb({ settings, control, clock, spoolDir: scratch.path });
+  await until(() => clock.waiting === 1, 5000, "the next try to be planned");
+  assert.equal(await readControlFile(scratch.path), undefined);
+  await server.stop();
+  taken.close();
 });
 
 Deno.test("a server that still waits for its port can be stopped", async () => {

@@ -36,7 +36,10 @@ let loggedIn = false;
 /** `#/queue?state=failed` to its page and words. */
 function route() {
   const [, name = "", query = ""] = /^#\/([a-z]*)(?:\?(.*))?$/.exec(location.hash) ?? [];
-  return { name: name in pages ? name : "", words: Object.fromEntries(new URLSearchParams(query)) };
+  return {
+    name: Object.hasOwn(pages, name) ? name : "",
+    words: Object.fromEntries(new URLSearchParams(query)),
+  };
 }
 
 /** Goes to a page; `quietly` where it is the same page with another filter. */
@@ -45,6 +48,8 @@ function navigate(name, words, quietly = false) {
   const text = query.toString();
   const hash = `#/${name}${text === "" ? "" : `?${text}`}`;
   if (location.hash === hash) return;
+  // Whoever has gone to another page meanwhile is not called back.
+  if (quietly && route().name !== name) return;
   if (quietly) {
     history.replaceState(null, "", hash);
     draw();

@@ -22,7 +22,9 @@ export function destinationCard({ name }) {
   const next = time("until", "");
   const tries = h("span");
   const nextPart = h("span", {}, "Next attempt ", h("b", {}, next), ". ");
-  const when = h("p", { class: "small" }, sincePart, nextPart, tries);
+  const lastTry = time("ago", "");
+  const lastTryPart = h("span", {}, " Last tried ", lastTry, ".");
+  const when = h("p", { class: "small" }, sincePart, nextPart, tries, lastTryPart);
   const hint = h("p", { class: "small muted" });
   const why = h("div", { class: "why" }, reason, hint, when);
   const answer = h("span", { class: "wrap" });
@@ -117,6 +119,11 @@ export function destinationCard({ name }) {
     );
     show(nextPart, destination.nextAttempt !== null);
     show(why, destination.state !== "up");
+    // Its reason says the same already.
+    const repeats = destination.state !== "up" && destination.lastAnswer === destination.reason;
+    show(answered, !repeats);
+    show(lastTryPart, repeats && destination.lastAnswerAt !== null);
+    setTime(lastTry, destination.lastAnswerAt);
     setText(answer, destination.lastAnswer || "none since the start");
     setTime(answerAt, destination.lastAnswerAt);
     show(answerSince, destination.lastAnswerAt !== null);

@@ -6,6 +6,7 @@ import { get, post } from "./api.js";
 import { showResult } from "./destination_card.js";
 import { during } from "./dialog.js";
 import { button, h, icon, setText, show } from "./dom.js";
+import { on } from "./live.js";
 
 export function settingsPage() {
   const result = h("div", { class: "test-result", "aria-live": "polite", hidden: true });
@@ -34,6 +35,17 @@ export function settingsPage() {
       showResult(result, await post("alarms/test"));
       show(result, true);
     }));
+  const why = h("p", { class: "wrap" });
+  const notice = h(
+    "div",
+    { class: "notice", role: "status", hidden: true },
+    icon("misconfigured"),
+    why,
+  );
+  on("overview", ({ configuration }) => {
+    setText(why, configuration ?? "");
+    show(notice, configuration !== null);
+  });
   const place = h("div", { class: "settings" });
   const note = h("p", { class: "muted", role: "status" });
   const element = h(
@@ -47,6 +59,7 @@ export function settingsPage() {
       h("code", { text: "dicomforwarder setup" }),
       ".",
     ),
+    notice,
     h("div", { class: "row" }, reload, alarms),
     result,
     note,
@@ -120,13 +133,18 @@ function table(title, entries, name = "") {
           h(
             "tr",
             {},
-            h("th", { scope: "row", class: "mono", text: key }),
+            h("th", { scope: "row", class: "mono" }, ...breakable(key)),
             h("td", { class: "mono wrap" }, said(value)),
           )
         ),
       ),
     ),
   );
+}
+
+/** A name that may go on in another line behind each of its words. */
+function breakable(name) {
+  return name.split(/(?<=[_.])/).flatMap((word) => [word, h("wbr")]);
 }
 
 function said(value) {

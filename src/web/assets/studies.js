@@ -127,6 +127,7 @@ export function studiesPage({ navigate }) {
     },
     leave() {
       clearTimeout(again);
+      clearTimeout(typing);
     },
   };
 }
