@@ -26,6 +26,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   routing: 2,
   ul: 2,
   activity: 2,
+  access: 1,
   config: 1,
   control: 1,
   dicom: 1,

@@ -87,7 +87,7 @@ export class FarPeer implements AsyncDisposable {
                 transferSyntax: transferSyntaxes[0]!,
               })),
               userInformation: {
-                ...ourUserInformation(MAX_PDU),
+                ...ourUserInformation({ maxPduLength: MAX_PDU }),
                 ...(asked === undefined ? {} : { asynchronousOperations: asked }),
               },
             }),

@@ -2,7 +2,7 @@
  * `deno task bench:scale`: what more of something costs, more queued, more associations, larger instances, a farther PACS, and
  * being watched.
  *
- *     --only NAME   this measure alone: queue, associations, sizes, far or watching; may be given again
+ *     --only NAME   this measure alone: queue, associations, sizes, far, watching or strangers; may be given again
  *     --quick       small sizes, within two minutes, for work on the benchmark itself
  *     --dir DIR     where the spools go; a disk, not memory [bench/results]
  *

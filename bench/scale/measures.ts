@@ -7,6 +7,7 @@ import { associationFigures, type AssociationsPlan, measureAssociations } from "
 import { farTable, measureFar } from "./far.ts";
 import { measureQueues, queueFigures, type QueuePlan } from "./queue.ts";
 import { measureSizes, sizeFigures, type SizesPlan } from "./sizes.ts";
+import { measureStrangers, strangerFigures, type StrangersPlan } from "./strangers.ts";
 import { measureWatching, watchingFigures, type WatchingPlan } from "./watching.ts";
 
 export interface Measure {
@@ -73,6 +74,21 @@ const SIZES: SizesPlan = {
 };
 const QUICK_SIZES: SizesPlan = { sizes: [[1 * KB, 200], [100 * KB, 100], [10 * MB, 10]] };
 
+const STRANGERS: StrangersPlan = {
+  rates: [1000, 10_000, 60_000],
+  rounds: 11,
+  windowMs: 2000,
+  size: 526_000,
+  limits: [undefined, { per_host: 0, all: 0 }],
+};
+const QUICK_STRANGERS: StrangersPlan = {
+  rates: [1000],
+  rounds: 9,
+  windowMs: 1000,
+  size: 526_000,
+  limits: [undefined],
+};
+
 export const MEASURES: readonly Measure[] = [
   {
     name: "queue",
@@ -102,6 +118,14 @@ export const MEASURES: readonly Measure[] = [
       const { figures, rows } = await measureFar({ directory, quick });
       for (const line of farTable(rows)) tell(line);
       return { figures, results: rows };
+    },
+  },
+  {
+    name: "strangers",
+    async run(directory, quick, tell) {
+      const plan = quick ? QUICK_STRANGERS : STRANGERS;
+      const results = await measureStrangers(directory, plan, tell);
+      return { figures: strangerFigures(results), results };
     },
   },
   {

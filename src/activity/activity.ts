@@ -53,6 +53,10 @@ export class Activity<File> implements ReceptionObserver, DeliveryObserver {
   readonly studies: StudyBook<File>;
   readonly totals: Totals = { received: 0, receivedBytes: 0, refused: 0, rejected: 0 };
   readonly #clock: Clock;
+  readonly #dropped = {
+    rate: this.metrics.connectionsDropped.of("rate"),
+    crowded: this.metrics.connectionsDropped.of("crowded"),
+  };
   readonly #receiveDuration = this.metrics.receiveDuration.of();
   readonly #syncDuration = this.metrics.syncDuration.of();
   readonly #senders = new Map<string, { readonly instances: Count; readonly bytes: Count }>();
@@ -90,8 +94,8 @@ export class Activity<File> implements ReceptionObserver, DeliveryObserver {
     this.metrics.associationsRejected.of(String(result), String(source), String(reason)).add();
   }
 
-  connectionDropped(): void {
-    this.metrics.connectionsDropped.of().add();
+  connectionDropped(reason: "rate" | "crowded"): void {
+    this.#dropped[reason].add();
   }
 
   /** @param ms that an instance waited for the disk */

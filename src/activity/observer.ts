@@ -42,8 +42,8 @@ export interface ReceptionObserver {
   associationAccepted(): void;
   /** The numbers of the A-ASSOCIATE-RJ (PS3.8 Table 9-21). */
   associationRejected(result: number, source: number, reason: number): void;
-  /** A connection was closed unheard: too many are open. */
-  connectionDropped(): void;
+  /** A connection was closed unheard: it came faster than allowed, or too many are open. */
+  connectionDropped(reason: "rate" | "crowded"): void;
 }
 
 /** What delivery tells. */

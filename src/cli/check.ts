@@ -4,6 +4,8 @@
 
 import type { Config, DestinationConfig } from "../config/load.ts";
 import { redact } from "../config/redact.ts";
+import type { SenderConfig } from "../config/access.ts";
+import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { checkVolume } from "../spool/volume_probe.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -32,6 +34,8 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
   printLine();
   printLine(`Receives as   ${config.localAeTitle}, ${config.localHost} port ${config.localPort}`);
   printLine(`From          ${whoMaySend(config)}`);
+  for (const sender of config.senders) printLine(`              ${describeSender(sender)}`);
+  printLine(`At most       ${limits(config)}`);
   printLine(`Spool         ${config.spoolDir}`);
   printLine(`Logs          ${config.logDir}, kept for ${config.logRetentionDays} days`);
   printLine(`Keeps free    ${formatBytes(config.minimumFreeSpace)}`);
@@ -69,12 +73,34 @@ function whoMaySend(config: Config): string {
   const called = config.requireCalledAeTitle
     ? `calling us ${config.localAeTitle}`
     : "whatever they call us";
-  return `${callers}, ${hosts}, ${called}`;
+  const { required, users } = config.userIdentity;
+  const who = required
+    ? `, as one of ${users.length} users`
+    : users.length > 0
+    ? `, perhaps as one of ${users.length} users`
+    : "";
+  const listed = config.senders.length > 0 ? ", and listed in senders:" : "";
+  return `${callers}, ${hosts}, ${called}${who}${listed}`;
+}
+
+function describeSender({ aeTitle, addresses, calledAeTitles, user }: SenderConfig): string {
+  const called = calledAeTitles === null ? "" : `, calling ${calledAeTitles.join(" or ")}`;
+  const as = user === null ? "" : `, as user ${escapeText(user, 64)}`;
+  return `${aeTitle} from ${addresses.join(", ") || "any address"}${called}${as}`;
+}
+
+function limits(config: Config): string {
+  const { perHost, all } = config.connectionRate;
+  const each = perHost === 0 ? "any number of" : `${perHost}`;
+  const together = all === 0 ? "any number" : `${all}`;
+  return `${config.maxAssociations} associations, ${config.maxAssociationsPerHost} from one address; ` +
+    `${each} connections a minute from one address, ${together} in all (10 times from known senders)`;
 }
 
 function describe(destination: DestinationConfig): string {
   if (destination.type === "directory") return `folder ${destination.path}`;
-  const { aeTitle, host, port, callingAeTitle, associations } = destination;
+  const { aeTitle, host, port, callingAeTitle, associations, userIdentity } = destination;
   const as = callingAeTitle === "*" ? "under the sender's AE title" : `as ${callingAeTitle}`;
-  return `${aeTitle} at ${host} port ${port}, ${as}, up to ${associations} associations`;
+  const user = userIdentity === null ? "" : `, user ${escapeText(userIdentity.username, 64)}`;
+  return `${aeTitle} at ${host} port ${port}, ${as}${user}, up to ${associations} associations`;
 }

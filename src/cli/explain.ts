@@ -260,6 +260,7 @@ export function inWords(config: Config, found: Explanation): string[] {
     `Modality          ${found.modality === null ? "none" : plain(found.modality)}`,
     `Transfer syntax   ${named(found.transferSyntaxUid, found.transferSyntaxName)}` +
     (found.part10 ? "" : ", found out: the file has no file meta"),
+    ...letIn(config, found.callingAeTitle),
     "",
   ];
   if (config.routes.length === 0) lines.push("There are no routes: everything goes everywhere.");
@@ -276,6 +277,19 @@ export function inWords(config: Config, found: Explanation): string[] {
     if (waits !== null) lines.push(`    waits ${waits}`);
   }
   return lines;
+}
+
+/** Whether its sender may associate, as far as its title alone decides that; nothing where every title may. */
+function letIn({ allowedCallingAeTitles, senders }: Config, title: string): string[] {
+  const line = (text: string) => [`Sender            ${text}`];
+  if (allowedCallingAeTitles.length > 0 && !allowedCallingAeTitles.includes(title)) {
+    return line("REJECTED: its AE title is not in allowed_calling_ae_titles");
+  }
+  if (senders.length === 0) return [];
+  const entries = senders.filter(({ aeTitle }) => aeTitle === title);
+  if (entries.length === 0) return line("REJECTED: its AE title is not in senders");
+  const places = entries.map(({ addresses }) => addresses.join(", ") || "any address");
+  return line(`let in from ${places.join(", ")}`);
 }
 
 function routeInWords(

@@ -28,7 +28,7 @@ import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
 import { printJson, warnLine } from "./terminal.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
-import { standardInput, webPasswordCommand } from "./web_password.ts";
+import { standardInput, userPasswordCommand, webPasswordCommand } from "./web_password.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -202,6 +202,17 @@ function build(finish: (code: number) => void): Command {
       finish(await webPasswordCommand(path, standardInput()));
     });
 
+  withConfig(verb("user-password", "set the passcode of a user whom senders may bring"))
+    .argument("<name>", "user name, as the sender gives it")
+    .addHelpText(
+      "after",
+      "\nIt is asked for twice; where the input is no terminal, its first line is taken.",
+    )
+    .action(async (name: string, options: Common) => {
+      const path = resolve(await findConfigFile(common(options).config));
+      finish(await userPasswordCommand(path, name, standardInput()));
+    });
+
   addService(verb("service", "run the forwarder as a service of this system"), {
     configFile: (options) => findConfigFile(common(options).config),
     withConfig,
@@ -258,7 +269,7 @@ async function sendTarget(options: SendOptions, common: Common): Promise<Node | 
     return undefined;
   }
   const calling = found.callingAeTitle === "*" ? callingAeTitle : found.callingAeTitle;
-  return { host: found.host, port: found.port, aeTitle: found.aeTitle, callingAeTitle: calling };
+  return { ...found, callingAeTitle: calling };
 }
 
 /** Runs work that Ctrl-C may end. */

@@ -14,6 +14,7 @@ import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import { MOST_CONTEXTS, planContexts } from "../ul/negotiation.ts";
 import { connectTcp } from "../ul/transport.ts";
+import { saidToBe } from "../ul/user_information.ts";
 import { ExitCode } from "./exit_code.ts";
 import { type DicomFile, FileDataSet, inspect, walk } from "./file_source.ts";
 import { bar, formatBytes, printJson, printLine, ProgressLine, warnLine } from "./terminal.ts";
@@ -122,7 +123,7 @@ async function associate(
     node.callingAeTitle,
     node.aeTitle,
     contexts,
-    TIMES,
+    { ...TIMES, ...saidToBe(node.userIdentity) },
   );
   return new ServiceUser(association, RESPONSE_MS);
 }

@@ -1,5 +1,5 @@
 /*
- * `web-password`: sets the password of the status page.
+ * `web-password` and `user-password`: set the password of the status page, and that of a user whom senders may bring.
  *
  * Asked for twice on a terminal, without showing it; else one line of the standard input. Only its hash is written, into the
  * configuration file, which otherwise stays as it is. A password on the command line would be seen by every user.
@@ -10,12 +10,14 @@ import { editJson } from "../setup/json_edit.ts";
 import { faultsOf } from "../setup/settings.ts";
 import { readSettingsFile, saveSettingsFile, SettingsFileError } from "../setup/settings_file.ts";
 import { isSettings } from "../config/check.ts";
-import { hashPassword, SHORTEST_PASSWORD } from "../web/password.ts";
+import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
 import { ExitCode } from "./exit_code.ts";
 import { printLine, warnLine } from "./terminal.ts";
 
 /** Longest line taken, characters. */
 const LONGEST = 1024;
+
+type Settings = Readonly<Record<string, unknown>>;
 
 /** Where the lines come from. */
 export interface Typed {
@@ -29,7 +31,37 @@ export interface Typed {
  *
  * @param path of the configuration, absolute
  */
-export async function webPasswordCommand(path: string, typed: Typed): Promise<ExitCode> {
+export function webPasswordCommand(path: string, typed: Typed): Promise<ExitCode> {
+  return setPassword(path, typed, "New password of the status page: ", (settings, hash) => {
+    const web = isSettings(settings.web) ? settings.web : {};
+    return { ...settings, web: { ...web, password_hash: hash } };
+  });
+}
+
+/**
+ * Runs `user-password`: a user of `user_identity`, with this passcode from now on, there already or not.
+ *
+ * @param path of the configuration, absolute
+ */
+export function userPasswordCommand(path: string, name: string, typed: Typed): Promise<ExitCode> {
+  return setPassword(path, typed, "New passcode of the user: ", (settings, hash) => {
+    const identity = isSettings(settings.user_identity) ? settings.user_identity : {};
+    const users: unknown[] = Array.isArray(identity.users) ? identity.users : [];
+    const isOne = (user: unknown) => isSettings(user) && user.name === name;
+    const user = { name, password_hash: hash };
+    const changed = users.some(isOne)
+      ? users.map((one) => isOne(one) ? { ...(one as object), ...user } : one)
+      : [...users, user];
+    return { ...settings, user_identity: { ...identity, users: changed } };
+  });
+}
+
+async function setPassword(
+  path: string,
+  typed: Typed,
+  prompt: string,
+  change: (settings: Settings, hash: string) => Settings,
+): Promise<ExitCode> {
   try {
     const file = await readSettingsFile(path);
     const { content } = file;
@@ -41,11 +73,9 @@ export async function webPasswordCommand(path: string, typed: Typed): Promise<Ex
       warnLine(content.why);
       return ExitCode.Usage;
     }
-    const password = await askPassword(typed);
+    const password = await askPassword(typed, prompt);
     if (password === undefined) return ExitCode.Usage;
-    const web = isSettings(content.settings.web) ? content.settings.web : {};
-    const password_hash = await hashPassword(password);
-    const changed = { ...content.settings, web: { ...web, password_hash } };
+    const changed = change(content.settings, await hashPassword(password));
     const saved = await saveSettingsFile(file, editJson(content.text, changed));
     for (const warning of saved?.warnings ?? []) warnLine(warning);
     printLine(
@@ -61,8 +91,8 @@ export async function webPasswordCommand(path: string, typed: Typed): Promise<Ex
   }
 }
 
-async function askPassword(typed: Typed): Promise<string | undefined> {
-  const password = await typed.line("New password of the status page: ");
+async function askPassword(typed: Typed, prompt: string): Promise<string | undefined> {
+  const password = await typed.line(prompt);
   if (password === undefined) {
     warnLine("No password was given: nothing is changed.");
     return undefined;

@@ -70,6 +70,7 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...folderFaults(file, folder, destinations),
     ...loopFaults(file, destinations),
     ...webFaults(file.web, file.local_port ?? 11_112),
+    ...senderFaults(file),
     ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
   ];
 }
@@ -206,6 +207,41 @@ function webFaults(web: unknown, localPort: unknown): ConfigFault[] {
     const wanted = "a password for whoever reaches the page from elsewhere: run " +
       "`dicomforwarder web-password`, or keep host at 127.0.0.1 and allowed_names empty";
     faults.push({ path: "web.password_hash", value: undefined, wanted });
+  }
+  return faults;
+}
+
+/** Users have to exist and be told apart, and an entry that can never be met lets nobody in. */
+function senderFaults(file: Settings): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const identity = isSettings(file.user_identity) ? file.user_identity : {};
+  const users = new Set<unknown>();
+  for (const [index, user] of (Array.isArray(identity.users) ? identity.users : []).entries()) {
+    const name = isSettings(user) ? user.name : undefined;
+    if (typeof name !== "string") continue;
+    if (users.has(name)) {
+      const wanted = "a name of its own: a user before has this one";
+      faults.push({ path: `user_identity.users[${index}].name`, value: name, wanted });
+    }
+    users.add(name);
+  }
+  if (identity.required === true && users.size === 0 && Array.isArray(identity.users ?? [])) {
+    const wanted = "at least one user: with required true nobody else may send";
+    faults.push({ path: "user_identity.users", value: identity.users, wanted });
+  }
+  const ours = typeof file.local_ae_title === "string" ? file.local_ae_title : "DICOMFORWARDER";
+  for (const [index, sender] of (Array.isArray(file.senders) ? file.senders : []).entries()) {
+    if (!isSettings(sender)) continue;
+    const { user, called_ae_titles: called } = sender;
+    if (typeof user === "string" && !users.has(user)) {
+      const wanted = "the name of a user in user_identity.users";
+      faults.push({ path: `senders[${index}].user`, value: user, wanted });
+    }
+    const reached = file.require_called_ae_title === false || !Array.isArray(called) ||
+      called.some((title) => String(title).trim() === ours.trim());
+    if (reached) continue;
+    const wanted = `local_ae_title (${ours}) among them: require_called_ae_title lets in no other`;
+    faults.push({ path: `senders[${index}].called_ae_titles`, value: called, wanted });
   }
   return faults;
 }

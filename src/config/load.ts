@@ -8,6 +8,13 @@
 
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
+import {
+  accessFrom,
+  type ConnectionRateConfig,
+  type OurIdentityConfig,
+  type SenderConfig,
+  type UserIdentityConfig,
+} from "./access.ts";
 import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
@@ -33,6 +40,8 @@ export interface DicomDestinationConfig {
   };
   /** Bytes; 0 = no limit announced. */
   readonly maxPduLength: number;
+  /** Null where we give none. */
+  readonly userIdentity: OurIdentityConfig | null;
   readonly transcode: boolean;
   readonly retryAttempts: number;
 }
@@ -85,6 +94,10 @@ export interface Config {
   /** IP addresses and CIDR ranges; empty = any. */
   readonly allowedHosts: readonly string[];
   readonly requireCalledAeTitle: boolean;
+  /** Empty = anybody. */
+  readonly senders: readonly SenderConfig[];
+  readonly connectionRate: ConnectionRateConfig;
+  readonly userIdentity: UserIdentityConfig;
   readonly maxAssociations: number;
   readonly maxAssociationsPerHost: number;
   /** Bytes; 0 = no limit announced. */
@@ -219,6 +232,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     allowedCallingAeTitles: raw.allowed_calling_ae_titles.map(trimmed),
     allowedHosts: raw.allowed_hosts,
     requireCalledAeTitle: raw.require_called_ae_title,
+    ...accessFrom(raw),
     maxAssociations: raw.max_associations,
     maxAssociationsPerHost: raw.max_associations_per_host,
     maxPduLength: raw.max_pdu_length,
@@ -294,6 +308,10 @@ function oneDestination(
       idleReleaseMs: milliseconds(raw.timeouts.idle_release),
     },
     maxPduLength: raw.max_pdu_length,
+    userIdentity: raw.user_identity === undefined ? null : {
+      username: raw.user_identity.username,
+      passcode: raw.user_identity.passcode ?? null,
+    },
     transcode: raw.transcode,
     retryAttempts,
   };

@@ -132,7 +132,7 @@ function reserved(what: string) {
     .optional().describe(`Reserved: ${what} not supported by this version.`);
 }
 
-/** As src/web/password.ts makes it: scrypt with its parameters, salt and hash in base64url. */
+/** As src/access/password.ts makes it: scrypt with its parameters, salt and hash in base64url. */
 const PASSWORD_HASH =
   /^\$scrypt\$ln=1[0-7],r=([1-9]|1[0-6]),p=[1-8]\$[A-Za-z0-9_-]{16,64}\$[A-Za-z0-9_-]{43}$/;
 
@@ -160,6 +160,14 @@ const dicomDestination = section({
   }, "time-outs in seconds").prefault({}).describe("Time-outs towards this node."),
   max_pdu_length: maxPduLength().describe(
     "Largest PDU we announce to the node, bytes; 0 = no limit.",
+  ),
+  user_identity: section({
+    username: userName().describe("User name."),
+    passcode: text(/^[^\p{Cc}]{1,1024}$/u, "a passcode").optional().describe(
+      "Passcode, sent in plain text; never shown.",
+    ),
+  }, "a user name, and a passcode").optional().describe(
+    "User identity we give the node; none when absent.",
   ),
   transcode: flag().default(true).describe(
     "Decompress an instance where the node refuses its transfer syntax.",
@@ -207,6 +215,35 @@ const route = section({
     'Where the instance goes, by destination name; "pacs" and "archive" included.',
   ),
 }, "a route");
+
+function userName() {
+  return text(/^[^\p{Cc}]{1,64}$/u, "a user name of 1 to 64 characters");
+}
+
+const sender = section({
+  ae_title: aeTitle().describe("Its calling AE title."),
+  addresses: list(addressRange(), "IP addresses or ranges").default([]).describe(
+    "IP addresses and ranges it may come from; empty = any.",
+  ),
+  called_ae_titles: condition(aeTitle(), "AE titles").describe(
+    "AE titles it may call; any that require_called_ae_title lets in when absent.",
+  ),
+  user: userName().optional().describe(
+    "Name in user_identity.users: the user whose identity it has to bring.",
+  ),
+}, "a sender");
+
+const user = section({
+  name: userName().describe("User name that the sender gives."),
+  password_hash: text(PASSWORD_HASH, "what `dicomforwarder user-password NAME` writes").optional()
+    .describe(
+      "Passcode, hashed: `dicomforwarder user-password NAME` writes it. Left out, the name is enough.",
+    ),
+}, "a user");
+
+function perMinute(usual: number) {
+  return whole(0, 1_000_000, " (0 = no limit)").default(usual);
+}
 
 const timeOfDay = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$/;
 const timeWanted = 'a time of day from "00:00" to "24:00"';
@@ -343,6 +380,21 @@ export const configSchema = section({
   require_called_ae_title: flag().default(true).describe(
     "Accept only senders that call us by local_ae_title.",
   ),
+  senders: list(sender, "senders").default([]).describe(
+    "Who may send: AE titles tied to addresses; empty = anybody. Everything else has to agree, too.",
+  ),
+  connection_rate: section({
+    per_host: perMinute(240).describe(
+      "Connections a minute from one address, ten times as many from a known one; 0 = no limit.",
+    ),
+    all: perMinute(1200).describe(
+      "Connections a minute from all unknown addresses together, ten times as many from the known; 0 = no limit.",
+    ),
+  }, "connections a minute").prefault({}).describe("How fast connections may come."),
+  user_identity: section({
+    required: flag().default(false).describe("Accept only senders that prove who their user is."),
+    users: list(user, "users").default([]).describe("Users that senders may bring."),
+  }, "users").prefault({}).describe("User identity of senders (PS3.7 D.3.3.7)."),
   max_associations: whole(1, 1000).default(50).describe("Incoming associations at the same time."),
   max_associations_per_host: whole(1, 1000).default(20).describe(
     "Incoming associations from one address at the same time.",

@@ -16,6 +16,7 @@ import { AssociationError } from "../ul/association_error.ts";
 import { type AcceptedContext, planContexts, type StoragePair } from "../ul/negotiation.ts";
 import type { ProposedContext } from "../ul/pdu.ts";
 import { connectTcp, TransportError } from "../ul/transport.ts";
+import { saidToBe } from "../ul/user_information.ts";
 import { DicomSession, type SessionSetting } from "./dicom_session.ts";
 import { openForDelivery } from "./open_entry.ts";
 import { afterRequest, asks, UNASKED } from "./operations_asking.ts";
@@ -162,7 +163,7 @@ export class DicomDestination implements Destination, SessionSetting {
     contexts: readonly ProposedContext[],
     signal: AbortSignal,
   ): Promise<Association> {
-    const { host, port, aeTitle, timeouts, maxPduLength } = this.#config;
+    const { host, port, aeTitle, timeouts, maxPduLength, userIdentity } = this.#config;
     const asked = asks(this.#asking);
     const transport = await connectTcp(host, port, timeouts.connectMs, signal);
     const giveUp = () => transport.close();
@@ -183,6 +184,7 @@ export class DicomDestination implements Destination, SessionSetting {
           writeStallMs: timeouts.writeStallMs,
           releaseMs: timeouts.releaseMs,
           operations: asked ? MOST_OPERATIONS : 1,
+          ...saidToBe(userIdentity),
         },
       );
       this.#asking = afterRequest(this.#asking, asked, "answered");

@@ -14,6 +14,8 @@ export interface Node {
   readonly port: number;
   readonly aeTitle: string;
   readonly callingAeTitle: string;
+  /** Whom it is told we are; nobody where absent. */
+  readonly userIdentity?: { readonly username: string; readonly passcode: string | null } | null;
 }
 
 /** What failed and what to do about it. */

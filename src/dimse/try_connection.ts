@@ -9,6 +9,7 @@ import { EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION } from "../dicom/uid.ts";
 import { escapeText } from "../log.ts";
 import { Association } from "../ul/association.ts";
 import { connectTcp } from "../ul/transport.ts";
+import { saidToBe } from "../ul/user_information.ts";
 import { explain, type Node } from "./explain.ts";
 import { ServiceUser } from "./scu.ts";
 
@@ -81,6 +82,7 @@ export async function testConnection(
         readMs: timeouts.responseMs,
         writeStallMs: timeouts.responseMs,
         releaseMs: timeouts.releaseMs,
+        ...saidToBe(node.userIdentity),
       },
     );
     const peer = association.peerImplementation;

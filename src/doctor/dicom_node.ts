@@ -15,6 +15,7 @@ import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import type { ProposedContext, UserInformation } from "../ul/pdu.ts";
 import { Transport } from "../ul/transport.ts";
+import { saidToBe } from "../ul/user_information.ts";
 import { Acceptance, judgeAcceptance, judgeWaiting, matrix, planProbes } from "./contexts.ts";
 import {
   duration,
@@ -179,6 +180,7 @@ async function withAssociation(
         writeStallMs: limit(timeouts.writeStallMs),
         releaseMs: limit(timeouts.releaseMs),
         operations: OPERATIONS,
+        ...saidToBe(node.userIdentity),
       },
     );
     await work(association);

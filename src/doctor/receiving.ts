@@ -101,7 +101,8 @@ async function echoToOurselves(config: Config, signal: AbortSignal): Promise<Fin
     return ok("self", `it answers a C-ECHO as ${localAeTitle}, within ${ms} ms`);
   }
   // A list of senders that we are not on is what it is for.
-  const listed = config.allowedCallingAeTitles.length > 0 || config.allowedHosts.length > 0;
+  const listed = config.allowedCallingAeTitles.length > 0 || config.allowedHosts.length > 0 ||
+    config.senders.length > 0 || config.userIdentity.required;
   if (listed && last?.step === "association") {
     return ok("self", "it answers, and rejects this machine as one that is not on its lists");
   }

@@ -82,8 +82,12 @@ function judgeReject({ error, node, ourAddress }: FailedRequest): Finding {
     default: {
       const which = `result ${result}, source ${source}, reason ${reason}`;
       const text = `${aeTitle} rejected the association and gave no reason (${which})`;
+      // How a wrong user identity is rejected (PS3.7 §D.3.3.7).
+      const user = source === 2 && reason === 1
+        ? "check user_identity of this destination, where the node asks for one; "
+        : "";
       const advice = change(
-        `Look in the log of ${aeTitle}; check there the AE titles ${callingAeTitle} and ${aeTitle}, and the address ${ourAddress}.`,
+        `Look in the log of ${aeTitle}; ${user}check there the AE titles ${callingAeTitle} and ${aeTitle}, and the address ${ourAddress}.`,
       );
       return result === 2
         ? warning("association", `${text}; for now only`, advice)

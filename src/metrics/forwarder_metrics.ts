@@ -65,7 +65,8 @@ export class ForwarderMetrics {
   );
   readonly connectionsDropped = new Counter(
     "dicomforwarder_connections_dropped_total",
-    "Incoming connections closed unheard because too many were open.",
+    "Incoming connections closed unheard: faster than connection_rate (rate), or too many open (crowded).",
+    ["reason"],
   );
   readonly receiveDuration = new Histogram(
     "dicomforwarder_receive_duration_seconds",

@@ -1,14 +1,14 @@
 /*
  * Who may associate: from a request and the state of the house to an answer (PS3.8 §7.1.1.7, Table 9-21).
  *
- * Pure but for the address list, which is compiled once. A refusal carries the numbers for the peer and a sentence for the
+ * Pure. A refusal carries the numbers for the peer and a sentence for the
  * log that names the values compared and the key of the configuration that decided.
  */
 
-import { BlockList, isIPv4, isIPv6 } from "node:net";
 import type { Config } from "../config/load.ts";
 import { APPLICATION_CONTEXT } from "../dicom/uid.ts";
 import type { AssociateRequest } from "../ul/pdu.ts";
+import type { Verdict } from "./senders.ts";
 
 export interface Refusal {
   readonly result: number;
@@ -21,36 +21,27 @@ export interface Refusal {
 export interface Load {
   readonly associations: number;
   readonly fromSameHost: number;
+  /** Associations that this one may not use, for they are kept for known senders. */
+  readonly kept?: number;
   /** Why the spool takes nothing now; undefined where it does. */
   readonly spoolRefuses: string | undefined;
 }
 
 const LOCAL_LIMIT = { result: 2, source: 3, reason: 2 } as const;
 
-/** Compiles `allowed_hosts`: true for an address that may connect. An empty list lets everybody in. */
-export function hostFilter(allowed: readonly string[]): (host: string) => boolean {
-  if (allowed.length === 0) return () => true;
-  const list = new BlockList();
-  for (const one of allowed) {
-    const [address, prefix] = one.split("/");
-    const family = isIPv4(address!) ? "ipv4" : "ipv6";
-    if (prefix === undefined) list.addAddress(address!, family);
-    else list.addSubnet(address!, Number(prefix), family);
-  }
-  return (host) => {
-    const plain = host.replace(/^::ffff:/i, "");
-    if (isIPv4(plain)) return list.check(plain, "ipv4");
-    return isIPv6(plain) && list.check(plain, "ipv6");
-  };
-}
-
-/** Decides about one association request; undefined where it may proceed. */
+/**
+ * Decides about one association request; undefined where it may proceed. All lists have to agree: allowed_hosts,
+ * allowed_calling_ae_titles, senders.
+ *
+ * @param verdict what `senders` says of it
+ */
 export function refuse(
   request: AssociateRequest,
   host: string,
   load: Load,
   config: Config,
   hostIsAllowed: (host: string) => boolean,
+  verdict: Verdict = { kind: "listed", user: null },
 ): Refusal | undefined {
   if ((request.protocolVersion & 1) === 0) {
     return {
@@ -90,11 +81,21 @@ export function refuse(
       why: `its AE title ${request.callingAeTitle} is not in allowed_calling_ae_titles`,
     };
   }
+  const unlisted = notListed(verdict, request, host);
+  if (unlisted !== undefined) return unlisted;
   if (load.associations >= config.maxAssociations) {
     return {
       ...LOCAL_LIMIT,
       why:
         `${load.associations} associations are open, max_associations is ${config.maxAssociations}`,
+    };
+  }
+  const { kept = 0 } = load;
+  if (load.associations >= config.maxAssociations - kept) {
+    return {
+      ...LOCAL_LIMIT,
+      why:
+        `${load.associations} associations are open, and ${kept} of max_associations (${config.maxAssociations}) are kept for known senders`,
     };
   }
   if (load.fromSameHost >= config.maxAssociationsPerHost) {
@@ -106,4 +107,25 @@ export function refuse(
   }
   if (load.spoolRefuses !== undefined) return { ...LOCAL_LIMIT, why: load.spoolRefuses };
   return undefined;
+}
+
+function notListed(
+  verdict: Verdict,
+  { callingAeTitle, calledAeTitle }: AssociateRequest,
+  host: string,
+): Refusal | undefined {
+  const refusal = (reason: number, why: string) => ({ result: 1, source: 1, reason, why });
+  switch (verdict.kind) {
+    case "listed":
+      return undefined;
+    case "unknown-title":
+      return refusal(3, `its AE title ${callingAeTitle} is not in senders`);
+    case "wrong-address":
+      return refusal(3, `${callingAeTitle} may not send from ${host} (addresses in senders)`);
+    case "wrong-called-title":
+      return refusal(
+        7,
+        `it called ${calledAeTitle}, which ${callingAeTitle} may not (called_ae_titles in senders)`,
+      );
+  }
 }

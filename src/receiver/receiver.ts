@@ -6,8 +6,10 @@
  * associate `admission.ts`.
  */
 
+import { addressFilter } from "../access/address.ts";
 import type { ReceptionObserver } from "../activity/observer.ts";
 import type { Config } from "../config/load.ts";
+import { SUCCESS } from "../dicom/status.ts";
 import { isStorageClass, transferSyntaxName, VERIFICATION } from "../dicom/uid.ts";
 import { serve } from "../dimse/scp.ts";
 import { getLog } from "../log.ts";
@@ -17,16 +19,16 @@ import { AssociationError } from "../ul/association_error.ts";
 import type { AssociationOptions } from "../ul/association_options.ts";
 import type { AssociateRequest } from "../ul/pdu.ts";
 import { Transport } from "../ul/transport.ts";
-import { hostFilter, refuse } from "./admission.ts";
+import { type Refusal, refuse } from "./admission.ts";
+import { Door } from "./door.ts";
+import { type Identified, UserIdentities } from "./identity.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import type { StoreCount, StoreService } from "./store.ts";
 
 const log = getLog("receiver");
 
-/** Connections over `max_associations` that are still given a proper rejection; more are closed at once. */
-const REJECTED_POLITELY = 32;
-
-/** Connections closed unheard, or not to be had at all, are logged at most so often, in ms. */
-const CROWDED_LOG_MS = 60_000;
+/** That no connection can be had is logged at most so often, in ms. */
+const ACCEPT_LOG_MS = 60_000;
 
 /** When stopping, an association that has been silent for so long is over, in ms. */
 const QUIET_MS = 1000;
@@ -51,8 +53,10 @@ export class Receiver {
   readonly #observer: ReceptionObserver | undefined;
   #options: AssociationOptions;
   #hostIsAllowed: (host: string) => boolean;
+  readonly #door: Door;
+  readonly #identities: UserIdentities;
+  readonly #refusals = new RefusalLog(() => performance.now());
   readonly #connections = new Set<Connection>();
-  #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
   #isStopped = false;
   #listener: Deno.TcpListener | undefined;
@@ -63,7 +67,9 @@ export class Receiver {
     this.#spool = spool;
     this.#service = service;
     this.#observer = observer;
-    this.#hostIsAllowed = hostFilter(config.allowedHosts);
+    this.#door = new Door(config, () => performance.now());
+    this.#identities = new UserIdentities(config.userIdentity, () => performance.now());
+    this.#hostIsAllowed = addressFilter(config.allowedHosts);
     this.#options = optionsOf(config);
   }
 
@@ -73,7 +79,9 @@ export class Receiver {
    */
   configure(config: Config): void {
     this.#config = config;
-    this.#hostIsAllowed = hostFilter(config.allowedHosts);
+    this.#door.configure(config);
+    this.#identities.configure(config.userIdentity);
+    this.#hostIsAllowed = addressFilter(config.allowedHosts);
     this.#options = optionsOf(config);
   }
 
@@ -122,6 +130,7 @@ export class Receiver {
       log.warn("Associations aborted because the forwarder stops", { count: rest.length });
     }
     await Promise.all(rest.map(end));
+    this.#refusals.stop();
   }
 
   async #accept(listener: Deno.TcpListener): Promise<void> {
@@ -138,42 +147,27 @@ export class Receiver {
         await new Promise((resolve) => setTimeout(resolve, 200));
         continue;
       }
-      if (this.#isCrowded(connection.remoteAddr.hostname)) {
-        this.#observer?.connectionDropped();
-        connection.close();
+      const { hostname } = connection.remoteAddr;
+      const turned = this.#door.turnsAway(hostname, this.#connections);
+      if (turned === undefined) {
+        void this.#run(connection);
         continue;
       }
-      void this.#run(connection);
+      // Answering each would be work for whoever floods us.
+      connection.close();
+      this.#observer?.connectionDropped(turned);
+      this.#refusals.turnedAway(hostname, turned, this.#connections.size);
     }
   }
 
   #logAcceptFailure(error: unknown): void {
     const now = performance.now();
-    if (now - this.#acceptFailedAt <= CROWDED_LOG_MS) return;
+    if (now - this.#acceptFailedAt <= ACCEPT_LOG_MS) return;
     this.#acceptFailedAt = now;
     log.error("Cannot accept a connection, trying again and again", {
       error,
       open: this.#connections.size,
     });
-  }
-
-  /** Connections beyond all limits are closed without a word: answering each would be work for whoever floods us. */
-  #isCrowded(host: string): boolean {
-    const { maxAssociations, maxAssociationsPerHost } = this.#config;
-    let pending = 0;
-    for (const other of this.#connections) if (other.host === host && !other.admitted) pending++;
-    const crowded = pending >= maxAssociationsPerHost ||
-      this.#connections.size >= maxAssociations + REJECTED_POLITELY;
-    const now = performance.now();
-    if (crowded && now - this.#crowdedAt > CROWDED_LOG_MS) {
-      this.#crowdedAt = now;
-      log.warn("Connections closed at once: too many are open", {
-        from: host,
-        pendingFromThere: pending,
-        open: this.#connections.size,
-      });
-    }
-    return crowded;
   }
 
   async #run(tcp: Deno.TcpConn): Promise<void> {
@@ -212,44 +206,74 @@ export class Receiver {
     association: Association,
     request: AssociateRequest,
   ): Promise<boolean> {
-    const others = this.#admitted();
-    const refusal = refuse(
-      request,
-      connection.host,
-      {
-        associations: others.length,
-        fromSameHost: others.filter((one) => one.host === connection.host).length,
-        spoolRefuses: this.#spool.refusesNew(),
-      },
-      this.#config,
-      this.#hostIsAllowed,
-    );
+    const identified = await this.#identify(connection, request);
+    const refusal = identified.kind === "refused"
+      ? identified.refusal
+      : this.#refusalOf(connection, request);
     if (refusal !== undefined) {
-      log.warn("Association rejected: {why}", {
+      const numbers = [refusal.result, refusal.source, refusal.reason] as const;
+      this.#refusals.rejected(connection.host, numbers, {
         why: refusal.why,
         calling: request.callingAeTitle,
         called: request.calledAeTitle,
         from: association.peer,
       });
-      this.#observer?.associationRejected(refusal.result, refusal.source, refusal.reason);
-      await association.reject(refusal.result, refusal.source, refusal.reason);
+      this.#observer?.associationRejected(...numbers);
+      await association.reject(...numbers);
       return false;
     }
     connection.admitted = true;
     await association.accept(
       request,
       (abstractSyntax) => abstractSyntax === VERIFICATION || isStorageClass(abstractSyntax),
+      identified.kind === "ok" && identified.respond,
     );
     this.#observer?.associationAccepted();
     log.info("Association accepted", {
       calling: request.callingAeTitle,
       called: request.calledAeTitle,
+      ...(identified.kind === "ok" && identified.user !== null ? { user: identified.user } : {}),
       from: association.peer,
       peer: association.peerImplementation,
       contexts: `${association.acceptedContexts.size}/${request.contexts.length}`,
       syntaxes: agreedSyntaxes(association),
     });
     return true;
+  }
+
+  /** Who else may not come in is not asked who it is: that costs a hash. */
+  async #identify(connection: Connection, request: AssociateRequest): Promise<Identified> {
+    const refusal = this.#refusalOf(connection, request);
+    if (refusal !== undefined) return { kind: "refused", refusal };
+    const verdict = this.#verdictOn(connection, request);
+    const wanted = verdict.kind === "listed" ? verdict.user : null;
+    return await this.#identities.check(
+      request.userInformation.userIdentity,
+      wanted,
+      connection.host,
+    );
+  }
+
+  #refusalOf(connection: Connection, request: AssociateRequest): Refusal | undefined {
+    const { host } = connection;
+    const others = this.#admitted();
+    return refuse(
+      request,
+      host,
+      {
+        associations: others.length,
+        fromSameHost: others.filter((one) => one.host === host).length,
+        kept: this.#door.keptFrom(host, others),
+        spoolRefuses: this.#spool.refusesNew(),
+      },
+      this.#config,
+      this.#hostIsAllowed,
+      this.#verdictOn(connection, request),
+    );
+  }
+
+  #verdictOn({ host }: Connection, { callingAeTitle, calledAeTitle }: AssociateRequest) {
+    return this.#door.senders.judge(callingAeTitle, calledAeTitle, host);
   }
 
   async #serve(
@@ -262,7 +286,9 @@ export class Receiver {
       store: async (request, dataSet) => {
         connection.busy++;
         try {
-          return await this.#service.store(association, request, dataSet, count);
+          const answer = await this.#service.store(association, request, dataSet, count);
+          if (answer.status === SUCCESS) this.#door.stored(connection.host);
+          return answer;
         } finally {
           connection.busy--;
           connection.lastActivity = performance.now();

@@ -151,11 +151,13 @@ export class Association {
    * Accepts the request (AE-7): answers its contexts and begins data transfer.
    *
    * @param accepts whether an abstract syntax is served here
+   * @param identified whether to say that its user identity was found right
    * @throws {AssociationError}
    */
   async accept(
     request: AssociateRequest,
     accepts: (abstractSyntax: string) => boolean,
+    identified = false,
   ): Promise<void> {
     this.answers = answerContexts(request.contexts, accepts);
     this.#accepted = acceptedContexts(request.contexts, this.answers);
@@ -170,7 +172,7 @@ export class Association {
         callingAeTitle: request.callingAeTitle,
         applicationContext: APPLICATION_CONTEXT,
         contexts: this.answers,
-        userInformation: ourUserInformation(this.#options.maxPduLength),
+        userInformation: ourUserInformation(this.#options, identified),
         ...(request.rawAeTitles === undefined ? {} : { rawAeTitles: request.rawAeTitles }),
       }),
     );
@@ -209,7 +211,7 @@ export class Association {
         callingAeTitle,
         applicationContext: APPLICATION_CONTEXT,
         contexts,
-        userInformation: ourUserInformation(options.maxPduLength, options.operations),
+        userInformation: ourUserInformation(options),
       }),
     );
     association.#reader.expectWhole(options.associationMs, "no answer to the association request");

@@ -2,6 +2,8 @@
  * What an association is told when it begins.
  */
 
+import type { UserIdentityRequest } from "./pdu.ts";
+
 /** Times in ms, lengths in bytes. */
 export interface AssociationOptions {
   /** The longest P-DATA-TF variable field taken; 0 for no limit. */
@@ -18,4 +20,6 @@ export interface AssociationOptions {
   readonly releaseMs: number;
   /** Operations outstanding at a time that a request asks for; 1 where absent, and then the peer is not asked. */
   readonly operations?: number;
+  /** Who a request says we are (PS3.7 §D.3.3.7); nobody where absent. */
+  readonly userIdentity?: UserIdentityRequest;
 }

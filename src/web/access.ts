@@ -10,8 +10,8 @@ import type { Person } from "../control/control.ts";
 import { getLog } from "../log.ts";
 import { isLocal } from "./guard.ts";
 import { HttpError } from "./http_error.ts";
-import { Lockout } from "./lockout.ts";
-import { PasswordCheck } from "./password.ts";
+import { Lockout } from "../access/lockout.ts";
+import { PasswordCheck } from "../access/password.ts";
 import { newToken, sameSecret, type Session, Sessions } from "./sessions.ts";
 import type { SessionView } from "./shapes.ts";
 

@@ -127,3 +127,24 @@ Deno.test("text of a hostile file is escaped", () => {
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(inWords(config, found).join("\n"), /\x1b/);
 });
+
+Deno.test("explain says whether the sender is let in, as far as its title decides that", () => {
+  const [instance] = [...generateStudy({ instances: 1, rows: 16, columns: 16 })];
+  const facts = factsOf(part10File(instance!));
+  const told = (more: Record<string, unknown>) => {
+    const config = configFrom({ ...SETTINGS, ...more }, "/");
+    const options = { from: "CT1", called: undefined, json: false };
+    return inWords(config, explanationOf(config, facts, options))
+      .find((line) => line.startsWith("Sender"));
+  };
+  assert.equal(told({}), undefined);
+  assert.match(told({ senders: [{ ae_title: "MR1" }] })!, /REJECTED: .* not in senders/);
+  assert.match(
+    told({ senders: [{ ae_title: "CT1", addresses: ["10.0.0.7"] }] })!,
+    /let in from 10\.0\.0\.7/,
+  );
+  assert.match(
+    told({ allowed_calling_ae_titles: ["MR1"] })!,
+    /REJECTED: .* not in allowed_calling_ae_titles/,
+  );
+});

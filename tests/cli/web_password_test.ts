@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.ts";
-import { type Typed, webPasswordCommand } from "../../src/cli/web_password.ts";
-import { PasswordCheck } from "../../src/web/password.ts";
+import { type Typed, userPasswordCommand, webPasswordCommand } from "../../src/cli/web_password.ts";
+import { PasswordCheck } from "../../src/access/password.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { Terminal } from "../helpers/terminal.ts";
 import { inFolder, runCli, startArguments } from "./run_cli.ts";
@@ -71,6 +71,30 @@ Deno.test("a password that is too short, typed differently the second time, or n
     assert.equal(await Deno.readTextFile(file), before);
     assert.equal(await webPasswordCommand(file, typing("1234567890", "1234567890")), 0);
     assert.match((await loadConfig(file)).web.passwordHash!, /^\$scrypt\$/);
+  });
+});
+
+Deno.test("a user's passcode is set for one who is there and one who is new, and nothing else changes", async () => {
+  await inFolder(undefined, async (folder) => {
+    const file = join(folder, "config.json");
+    const text =
+      '{ "pacs_host": "a",  "user_identity": { "users": [{"name":"ct1"}, {"name":"x"}] } }';
+    await Deno.writeTextFile(file, text);
+    for (const name of ["ct1", "mr1"]) {
+      assert.equal(await userPasswordCommand(file, name, typing(PASSWORD, PASSWORD)), 0);
+    }
+    const { userIdentity } = await loadConfig(file);
+    const [ct1, x, mr1] = userIdentity.users;
+    assert.deepEqual(userIdentity.users.map(({ name }) => name), ["ct1", "x", "mr1"]);
+    assert.equal(x?.passwordHash, null);
+    for (const user of [ct1, mr1]) {
+      assert.equal(await new PasswordCheck(user!.passwordHash!).matches(PASSWORD), true);
+    }
+    assert.notEqual(ct1?.passwordHash, mr1?.passwordHash);
+    assert.ok((await Deno.readTextFile(file)).startsWith('{ "pacs_host": "a",  "user_identity"'));
+    const check = await runCli(["check", "--json", "--config", file], folder);
+    assert.equal(check.code, 0, check.stderr);
+    assert.doesNotMatch(check.stdout, /\$scrypt/);
   });
 });
 

@@ -58,6 +58,15 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
       configFrom({ pacs_host: "h", alarms: alarmsWith(parent!, last!, example) }, Deno.cwd());
       continue;
     }
+    if (/^(?:senders|connection_rate|user_identity)/.test(key)) {
+      configFrom({ pacs_host: "h", ...accessWith(parent, last!, example) }, Deno.cwd());
+      continue;
+    }
+    if (parent === "user_identity") {
+      const identity = { username: "u", [last!]: example };
+      configFrom({ destinations: [{ ...node, user_identity: identity }] }, Deno.cwd());
+      continue;
+    }
     const inner = parent === "timeouts" || parent === "web";
     const part = inner ? { [parent]: { [last!]: example } } : { [last!]: example };
     const place = key.split(".")[0];
@@ -85,4 +94,19 @@ function alarmsWith(parent: string, key: string, value: unknown): Record<string,
   if (parent === "alarms") return { [key]: value };
   const part = { ...needed[parent], [key]: value };
   return parent === "silent[]" ? { silent: [part] } : { [parent]: part };
+}
+
+/** Settings of who may send in which one has this value and what it needs beside it is there. */
+function accessWith(parent: string | undefined, key: string, value: unknown) {
+  const users = [{ name: "ct1" }];
+  switch (parent) {
+    case undefined:
+      return { [key]: value };
+    case "senders[]":
+      return { senders: [{ ae_title: "CT1", [key]: value }], user_identity: { users } };
+    case "users[]":
+      return { user_identity: { users: [{ name: "ct1", [key]: value }] } };
+    default:
+      return { [parent]: { ...(parent === "user_identity" ? { users } : {}), [key]: value } };
+  }
 }

@@ -75,6 +75,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
           idleReleaseMs: 5_000,
         },
         maxPduLength: 131_072,
+        userIdentity: null,
         transcode: true,
         retryAttempts: 3,
       },
@@ -89,6 +90,9 @@ Deno.test("the configuration file that comes with the program loads, every defau
     allowedCallingAeTitles: [],
     allowedHosts: [],
     requireCalledAeTitle: true,
+    senders: [],
+    connectionRate: { perHost: 240, all: 1200 },
+    userIdentity: { required: false, users: [] },
     maxAssociations: 50,
     maxAssociationsPerHost: 20,
     maxPduLength: 131_072,
@@ -509,4 +513,36 @@ Deno.test("settings in memory resolve without a file", () => {
   const config = configFrom({ pacs_host: "a", $schema: "./config.schema.json" }, HOME);
   assert.equal(config.file, null);
   assert.equal(config.spoolDir, join(HOME, "spool"));
+});
+
+Deno.test("who may send is told wrong where nobody could ever be let in by it", () => {
+  const cases: readonly [Record<string, unknown>, RegExp][] = [
+    [
+      { senders: [{ ae_title: "CT1", user: "ct1" }] },
+      /senders\[0\]\.user: "ct1": .*name of a user/,
+    ],
+    [
+      { senders: [{ ae_title: "CT1", called_ae_titles: ["OTHER"] }] },
+      /senders\[0\]\.called_ae_titles: .*local_ae_title \(DICOMFORWARDER\) among them/,
+    ],
+    [{ senders: [{ ae_title: "CT1", addresses: ["10.0.0.0/33"] }] }, /addresses\[0\].*IP address/],
+    [{ senders: [{ ae_title: "CT1", addresses: ["ct1.lan"] }] }, /addresses\[0\].*IP address/],
+    [{ senders: [{ addresses: ["10.0.0.1"] }] }, /senders\[0\]\.ae_title: missing/],
+    [
+      { user_identity: { required: true } },
+      /user_identity\.users: missing: wanted at least one user/,
+    ],
+    [
+      { user_identity: { users: [{ name: "a" }, { name: "a" }] } },
+      /users\[1\]\.name: "a": wanted a name of its own/,
+    ],
+    [
+      { user_identity: { users: [{ name: "a", password_hash: "secret" }] } },
+      /password_hash: \(not shown\): wanted what .*user-password/,
+    ],
+    [{ connection_rate: { per_host: -1 } }, /connection_rate\.per_host: -1: wanted a whole number/],
+  ];
+  for (const [settings, wanted] of cases) {
+    assert.throws(() => configFrom({ pacs_host: "a", ...settings }, "/"), wanted);
+  }
 });

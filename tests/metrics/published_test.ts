@@ -17,6 +17,7 @@ function exported(): Map<string, ReadFamily> {
   metrics.receivedBytes.of("CT1").add(100);
   metrics.refused.of("refused").add();
   metrics.associationsRejected.of("1", "1", "7").add();
+  metrics.connectionsDropped.of("rate").add();
   metrics.attempts.of("pacs", "stored").add();
   metrics.delivered.of("pacs", "stored").add();
   metrics.deliveredBytes.of("pacs").add(100);

@@ -22,8 +22,12 @@ function request(called: string, calling: string, fill = 0x20): Uint8Array {
 }
 
 /** The answer: accepted, or the numbers of a rejection; the fields an acceptance sends back are those that came. */
-async function ask(port: number, pdu: Uint8Array): Promise<"accepted" | number[]> {
-  const peer = await Peer.connect(port);
+async function ask(
+  port: number,
+  pdu: Uint8Array,
+  address?: string,
+): Promise<"accepted" | number[]> {
+  const peer = await Peer.connect(port, address);
   try {
     await peer.send(pdu);
     const { type, body } = await peer.receivePdu();
@@ -76,17 +80,20 @@ Deno.test("our AE title is known by its characters whatever surrounds it, and ev
       store_locally: true,
     });
     for (const [name, pdu] of SAME) assert.equal(await ask(forwarder.port, pdu), "accepted", name);
-    for (const [name, title] of OTHERS) {
-      assert.deepEqual(await ask(forwarder.port, request(title, "CT1")), [1, 1, 7], name);
-      const asCaller = title === "" ? [1, 1, 3] : await ask(forwarder.port, request(OURS, title));
+    for (const [n, [name, title]] of OTHERS.entries()) {
+      const { port } = forwarder;
+      // One line a minute for each address; elsewhere than on Linux this machine has one.
+      const address = Deno.build.os === "linux" ? `127.0.0.${n + 2}` : undefined;
+      assert.deepEqual(await ask(port, request(title, "CT1"), address), [1, 1, 7], name);
+      const asCaller = title === "" ? [1, 1, 3] : await ask(port, request(OURS, title), address);
       assert.deepEqual(asCaller, [1, 1, 3], `${name}, calling`);
     }
     assert.equal(await ask(forwarder.port, request(OURS, "CT1")), "accepted", "and still serves");
   } finally {
     lines = await log();
   }
-  const rejections = lines.filter((line) => line.includes("Association rejected"));
-  assert.equal(rejections.length, 2 * OTHERS.length - 1);
+  const rejections = lines.filter((line) => line.includes("Association rejected: "));
+  assert.equal(rejections.length, Deno.build.os === "linux" ? 2 * OTHERS.length - 1 : 2);
   for (const line of lines) {
     assert.match(line, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +(DEBUG|INFO|WARN|ERROR)/);
     // deno-lint-ignore no-control-regex

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { hashPassword } from "../../src/web/password.ts";
+import { hashPassword } from "../../src/access/password.ts";
 import { startBrowser, WatchedPage } from "../helpers/browser.ts";
 import { contrasts } from "../helpers/contrast.ts";
 import * as inPage from "../helpers/in_page.js";

@@ -7,7 +7,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { hashPassword } from "../../src/web/password.ts";
+import { hashPassword } from "../../src/access/password.ts";
 import { FakeControl } from "./fake_control.ts";
 import { WebHouse } from "./web_house.ts";
 

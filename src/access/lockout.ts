@@ -6,7 +6,7 @@
  * bounded. Pure but for its own books; time is passed in.
  */
 
-import { isIP } from "node:net";
+import { networkOf } from "./address.ts";
 
 /** Time in which wrong passwords add up, ms. */
 const WINDOW_MS = 15 * 60_000;
@@ -30,15 +30,21 @@ export class Lockout {
   readonly #now: () => number;
   readonly #addresses = new Map<string, Record>();
   readonly #all: Record = { wrong: [], lockedUntil: 0, locks: 0 };
+  readonly #inAll: number;
 
-  /** @param now ms since 1970 */
-  constructor(now: () => number) {
+  /**
+   * @param now ms since 1970
+   * @param inAll wrong ones of whatever address that lock everybody; Infinity where many addresses must not be able to
+   * lock others out
+   */
+  constructor(now: () => number, inAll = IN_ALL) {
     this.#now = now;
+    this.#inAll = inAll;
   }
 
   /** How long an address has to wait until it may try, in ms; 0 where it may now. */
   waitMs(address: string): number {
-    const record = this.#addresses.get(key(address));
+    const record = this.#addresses.get(networkOf(address));
     const until = Math.max(record?.lockedUntil ?? 0, this.#all.lockedUntil);
     return Math.max(0, until - this.#now());
   }
@@ -49,7 +55,7 @@ export class Lockout {
    * @returns to be called where it turned out right: the address starts anew, and it does not count for all
    */
   begin(address: string): () => void {
-    const name = key(address);
+    const name = networkOf(address);
     const record = this.#addresses.get(name) ?? { wrong: [], lockedUntil: 0, locks: 0 };
     this.#addresses.delete(name);
     this.#addresses.set(name, record);
@@ -59,7 +65,7 @@ export class Lockout {
     }
     this.#count(record, OF_ADDRESS);
     const { lockedUntil, locks } = this.#all;
-    this.#count(this.#all, IN_ALL);
+    this.#count(this.#all, this.#inAll);
     const lockedBy = this.#all.lockedUntil;
     return () => {
       this.#addresses.delete(name);
@@ -71,6 +77,7 @@ export class Lockout {
 
   #count(record: Record, most: number): void {
     const now = this.#now();
+    if (most === Infinity) return;
     record.wrong = record.wrong.filter((at) => at > now - WINDOW_MS);
     // A day without a lock, and it begins with the shortest again.
     if (now - record.lockedUntil > 24 * 60 * 60_000) record.locks = 0;
@@ -79,16 +86,4 @@ export class Lockout {
     record.lockedUntil = now + Math.min(LONGEST_LOCK_MS, FIRST_LOCK_MS * 2 ** record.locks);
     record.locks = Math.min(record.locks + 1, 10);
   }
-}
-
-/** An IPv6 host has 2^64 addresses of its own: they are one. */
-function key(address: string): string {
-  const plain = address.replace(/^::ffff:/i, "").replace(/%.*$/, "");
-  if (isIP(plain) !== 6) return plain;
-  const [head = "", tail = ""] = plain.split("::");
-  const front = head === "" ? [] : head.split(":");
-  const back = tail === "" ? [] : tail.split(":");
-  const zeros = Array<string>(Math.max(0, 8 - front.length - back.length)).fill("0");
-  const groups = plain.includes("::") ? [...front, ...zeros, ...back] : front;
-  return `${groups.slice(0, 4).join(":")}::/64`;
 }

@@ -31,20 +31,47 @@ export async function hashPassword(password: string): Promise<string> {
   }`;
 }
 
-/** Checks passwords against one hash, two at a time. */
-export class PasswordCheck {
-  readonly #hash: string;
+/** Two computations at a time; the others wait for their turn. */
+export class HashTurns {
   #running = 0;
   readonly #queue: (() => void)[] = [];
 
-  /** @param hash as `hashPassword` makes it */
-  constructor(hash: string) {
+  /** True while so many wait that no further one should be begun. */
+  get busy(): boolean {
+    return this.#queue.length >= WAITING;
+  }
+
+  async run<T>(compute: () => Promise<T>): Promise<T> {
+    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    else this.#running++;
+    try {
+      return await compute();
+    } finally {
+      // The turn is handed on, not given back and taken again.
+      const next = this.#queue.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}
+
+/** Checks passwords against one hash. */
+export class PasswordCheck {
+  readonly #hash: string;
+  readonly #turns: HashTurns;
+
+  /**
+   * @param hash as `hashPassword` makes it
+   * @param turns shared where several hashes are checked against, so that all of them together run two at a time
+   */
+  constructor(hash: string, turns = new HashTurns()) {
     this.#hash = hash;
+    this.#turns = turns;
   }
 
   /** True while so many wait that no further one is taken. */
   get busy(): boolean {
-    return this.#queue.length >= WAITING;
+    return this.#turns.busy;
   }
 
   /** Whether it is the password. Takes the same time right or wrong. */
@@ -52,23 +79,10 @@ export class PasswordCheck {
     const parts = FORM.exec(this.#hash);
     if (parts === null) return false;
     const [, ln, r, p, salt, hash] = parts;
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#queue.push(resolve));
-    else this.#running++;
-    try {
-      const found = await derive(
-        password,
-        Buffer.from(salt!, "base64url"),
-        Number(ln),
-        Number(r),
-        Number(p),
-      );
-      return timingSafeEqual(found, Buffer.from(hash!, "base64url"));
-    } finally {
-      // The turn is handed on, not given back and taken again.
-      const next = this.#queue.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
+    const found = await this.#turns.run(() =>
+      derive(password, Buffer.from(salt!, "base64url"), Number(ln), Number(r), Number(p))
+    );
+    return timingSafeEqual(found, Buffer.from(hash!, "base64url"));
   }
 }
 
