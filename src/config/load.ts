@@ -12,6 +12,7 @@ import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
+import { readableSecretFault, secretsIn } from "./secrets.ts";
 
 /** A DICOM node to send to. */
 export interface DicomDestinationConfig {
@@ -130,9 +131,13 @@ export class ConfigError extends Error {
  * Reads a configuration file.
  *
  * @param file path of the file, relative to the working directory or absolute
- * @throws ConfigError where it cannot be read, is not JSON, or a setting is wrong
+ * @param options `secretsMayShow` for who mends that, or only asks where things are
+ * @throws ConfigError where it cannot be read, is not JSON, a setting is wrong, or it holds secrets that everybody can read
  */
-export async function loadConfig(file: string): Promise<Config> {
+export async function loadConfig(
+  file: string,
+  options: { readonly secretsMayShow?: boolean } = {},
+): Promise<Config> {
   const path = resolve(file);
   let bytes: Uint8Array;
   try {
@@ -142,13 +147,23 @@ export async function loadConfig(file: string): Promise<Config> {
   }
   try {
     // TextDecoder takes the byte order mark away that Windows' Notepad may write.
-    return parseConfig(new TextDecoder("utf-8", { fatal: true }).decode(bytes), path);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const config = parseConfig(text, path);
+    if (options.secretsMayShow !== true) await refuseReadableSecrets(text, path);
+    return config;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const encoding = bytes[0] === 0xff || bytes[0] === 0xfe ? " (it looks like UTF-16)" : "";
     const wanted = `save it with the encoding UTF-8`;
     throw new ConfigError(`${path} is not UTF-8 text${encoding}: ${wanted}.`, [], error);
   }
+}
+
+async function refuseReadableSecrets(text: string, path: string): Promise<void> {
+  const secrets = secretsIn(JSON.parse(text));
+  if (secrets.length === 0) return;
+  const fault = await readableSecretFault(path, `secrets (${plain(secrets.join(", "))})`);
+  if (fault !== undefined) throw new ConfigError(fault);
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { fileHoldsSecrets } from "../config/secrets.ts";
 import {
   type InstallReport,
   type ServiceDefinition,
@@ -75,7 +76,7 @@ export class SystemdService implements ServiceManager {
     const notes = used.map(usedByOthers);
     const write = async (path: string, text: string) => {
       try {
-        await Deno.mkdir(dirname(path), { recursive: true });
+        await Deno.mkdir(dirname(path), { recursive: true, mode: 0o755 });
         await Deno.writeTextFile(path, text, { mode: 0o644 });
       } catch (error) {
         throw new ServiceError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
@@ -99,7 +100,14 @@ export class SystemdService implements ServiceManager {
       const ours = madeBefore.includes(`d ${quoted(path)} `);
       if (!ours && await entriesOf(path) !== undefined) theirs.add(path);
     }
-    await write(folders, tmpfiles(settings, account, theirs));
+    const closed = await isClosed(definition.config);
+    if (closed && account !== LINUX_ACCOUNT) {
+      notes.push(
+        `${definition.config} is not open to everybody: see that the account ${account} may read it`,
+      );
+    }
+    const config = closed && account === LINUX_ACCOUNT ? [definition.config] : [];
+    await write(folders, tmpfiles(settings, account, theirs) + config.map(readable).join(""));
     await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
     done.push("make the folders and give them to the account");
     const before = await unitText(unit);
@@ -235,6 +243,22 @@ export function tmpfiles(
     ),
     "",
   ].join("\n");
+}
+
+/** The account reads the file by its group, and everybody else but its owner does not. */
+function readable(path: string): string {
+  return `z ${quoted(path)} 0640 - ${LINUX_ACCOUNT} -\n`;
+}
+
+/** Whether a configuration that is there is, or is to be, closed to others. */
+async function isClosed(file: string): Promise<boolean> {
+  try {
+    const { mode } = await Deno.stat(file);
+    return (mode !== null && (mode & 0o004) === 0) || await fileHoldsSecrets(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw new ServiceError(`Cannot look at ${file}: ${reason(error)}`, { cause: error });
+  }
 }
 
 /** The unit that is there; empty where there is none. */

@@ -222,3 +222,30 @@ Deno.test("what systemd says of the unit is read: absent, running, waiting to re
   const killed = parseShow("LoadState=loaded\nExecMainCode=2\nExecMainStatus=3");
   assert.equal(killed.exitCode, undefined, "3 is a signal here, not the port's exit code");
 });
+
+Deno.test({
+  name: "the account reads a configuration that is closed to others by its group, and one that is open is left alone",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const config = scratch.at("config.json");
+    const folders = async (text: string, mode: number, account?: string) => {
+      Deno.writeTextFileSync(config, text);
+      Deno.chmodSync(config, mode);
+      const service = serviceIn(scratch, new House());
+      const { notes } = await service.install({ ...DEFINITION, config, account });
+      return {
+        notes,
+        line: (await Deno.readTextFile(scratch.at("tmpfiles.d", "dicomforwarder.conf")))
+          .split("\n").find((one) => one.startsWith("z ")),
+      };
+    };
+    const closed = `z "${config}" 0640 - dicomforwarder -`;
+    assert.equal((await folders("{}", 0o600)).line, closed);
+    assert.equal((await folders('{"web":{"password_hash":"x"}}', 0o644)).line, closed);
+    assert.equal((await folders("{}", 0o644)).line, undefined);
+    const other = await folders("{}", 0o600, "dicom");
+    assert.equal(other.line, undefined);
+    assert.match(other.notes.join(), /account dicom may read it/);
+  },
+});
