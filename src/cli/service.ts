@@ -195,7 +195,10 @@ async function settingsOf(
   file: string,
 ): Promise<{ settings: ServiceSettings; fault: string | null }> {
   try {
-    return { settings: serviceSettings(await loadConfig(file, { secretsMayShow: true })), fault: null };
+    return {
+      settings: serviceSettings(await loadConfig(file, { secretsMayShow: true })),
+      fault: null,
+    };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { settings: usualSettings(resolve(file)), fault: error.message };

@@ -55,7 +55,8 @@ Deno.test("what is empty, a flag, the name of a file or an address without a key
 });
 
 Deno.test({
-  name: "only secrets that everybody can read are refused: by the file's mode and that of every folder above it",
+  name:
+    "only secrets that everybody can read are refused: by the file's mode and that of every folder above it",
   ignore: !ON_UNIX,
   fn: async () => {
     await using scratch = await Scratch.make();

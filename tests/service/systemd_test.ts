@@ -224,7 +224,8 @@ Deno.test("what systemd says of the unit is read: absent, running, waiting to re
 });
 
 Deno.test({
-  name: "the account reads a configuration that is closed to others by its group, and one that is open is left alone",
+  name:
+    "the account reads a configuration that is closed to others by its group, and one that is open is left alone",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using scratch = await Scratch.make();

@@ -96,7 +96,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a file that gets a secret is closed to everybody, and says so; what its group may it keeps",
+  name:
+    "a file that gets a secret is closed to everybody, and says so; what its group may it keeps",
   ignore: !ON_UNIX,
   fn: async () => {
     await using scratch = await Scratch.make();
