@@ -6,6 +6,7 @@ import { parseShow, SystemdService } from "../../src/service/systemd.ts";
 import { systemdUnit } from "../../src/service/systemd_unit.ts";
 import type { RunTool } from "../../src/service/tool.ts";
 import type { ServiceDefinition } from "../../src/service/definition.ts";
+import { run } from "../helpers/child.ts";
 import { Scratch } from "../helpers/scratch.ts";
 
 const never = new AbortController().signal;
@@ -58,6 +59,54 @@ Deno.test("the program may write to its folders and nowhere else", () => {
     '"/var/log/dicomforwarder" "/var/lib/dicomforwarder/spool" "/srv/archive"',
   );
 });
+
+Deno.test("what the program may write to it may not run, and home folders are hidden unless something of it lies there", () => {
+  const unit = settingsOf(systemdUnit(DEFINITION, { forUser: false }));
+  assert.equal(unit.get("NoExecPaths"), unit.get("ReadWritePaths"));
+  assert.equal(unit.get("ProtectHome"), "yes");
+  const there: Partial<ServiceDefinition>[] = [
+    { program: "/home/joe/dicomforwarder" },
+    { config: "/root/config.json" },
+    { settings: { ...DEFINITION.settings, sharedFolders: ["/home/joe/archive"] } },
+  ];
+  for (const part of there) {
+    const inHome = settingsOf(systemdUnit({ ...DEFINITION, ...part }, { forUser: false }));
+    assert.equal(inHome.get("ProtectHome"), "read-only", JSON.stringify(part));
+  }
+});
+
+/** The most that `systemd-analyze security` may count against the unit; docs/security.md has it, too. */
+const MOST_EXPOSURE = 1.3;
+
+Deno.test({
+  name:
+    `systemd's own judgement of the unit is an exposure of ${MOST_EXPOSURE} at most, as the documentation says`,
+  ignore: !(await hasOfflineAnalysis()),
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const file = scratch.at("dicomforwarder.service");
+    Deno.writeTextFileSync(file, systemdUnit(DEFINITION, { forUser: false }));
+    const { stdout } = await run("systemd-analyze", [
+      "security",
+      "--offline=true",
+      "--no-pager",
+      file,
+    ]);
+    const exposure = Number(/Overall exposure level for \S+: ([0-9.]+)/.exec(stdout)?.[1]);
+    assert.ok(exposure <= MOST_EXPOSURE, `${exposure}:\n${stdout}`);
+    const security = Deno.readTextFileSync(new URL("../../docs/security.md", import.meta.url));
+    assert.ok(security.includes(`\`systemd-analyze security\`: ${MOST_EXPOSURE}`));
+  },
+});
+
+async function hasOfflineAnalysis(): Promise<boolean> {
+  try {
+    return (await run("systemd-analyze", ["security", "--help"])).stdout.includes("--offline");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return false;
+  }
+}
 
 Deno.test("only a port below 1024 brings the right to listen on one", () => {
   const bounding = (port: number) =>
