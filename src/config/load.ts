@@ -12,7 +12,7 @@ import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
-import { readableSecretFault, secretsIn } from "./secrets.ts";
+import { readableSecrets } from "./secrets.ts";
 
 /** A DICOM node to send to. */
 export interface DicomDestinationConfig {
@@ -149,7 +149,9 @@ export async function loadConfig(
     // TextDecoder takes the byte order mark away that Windows' Notepad may write.
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const config = parseConfig(text, path);
-    if (options.secretsMayShow !== true) await refuseReadableSecrets(text, path);
+    if (options.secretsMayShow === true) return config;
+    const readable = await readableSecrets(JSON.parse(text), path);
+    if (readable.length > 0) throw new ConfigError(plain(readable.join(" ")));
     return config;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
@@ -157,13 +159,6 @@ export async function loadConfig(
     const wanted = `save it with the encoding UTF-8`;
     throw new ConfigError(`${path} is not UTF-8 text${encoding}: ${wanted}.`, [], error);
   }
-}
-
-async function refuseReadableSecrets(text: string, path: string): Promise<void> {
-  const secrets = secretsIn(JSON.parse(text));
-  if (secrets.length === 0) return;
-  const fault = await readableSecretFault(path, `secrets (${plain(secrets.join(", "))})`);
-  if (fault !== undefined) throw new ConfigError(fault);
 }
 
 /**

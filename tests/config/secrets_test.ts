@@ -1,7 +1,7 @@
 /* A configuration with secrets in it that everybody on the machine can read is refused, and one that nobody else can is not. */
 
 import assert from "node:assert/strict";
-import { secretsIn } from "../../src/config/secrets.ts";
+import { keyFilesIn, readableSecrets, secretsIn } from "../../src/config/secrets.ts";
 import { ConfigError, loadConfig } from "../../src/config/load.ts";
 import { ExitCode } from "../../src/cli/exit_code.ts";
 import { runCli } from "../cli/run_cli.ts";
@@ -86,6 +86,40 @@ Deno.test({
     Deno.symlinkSync(file, scratch.at("closed", "config.json"));
     await assert.rejects(loadConfig(scratch.at("closed", "config.json")), ConfigError);
     await loadConfig(file, { secretsMayShow: true });
+  },
+});
+
+Deno.test({
+  name: "private keys that the settings name are looked at, too; what is not there, others tell of",
+  ignore: !ON_UNIX,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    Deno.chmodSync(scratch.path, 0o755);
+    const settings = {
+      tls: { certificate: "open.pem", key: "open.key" },
+      destinations: [{ tls: true }, { tls: { key: "closed.key", key_passphrase: "x" } }],
+      audit: { key_file: "missing.key" },
+    };
+    assert.deepEqual(keyFilesIn(settings).map((one) => one.setting), [
+      "tls.key",
+      "destinations[1].tls.key",
+      "audit.key_file",
+    ]);
+    for (const [name, mode] of [["open.pem", 0o644], ["open.key", 0o644], ["closed.key", 0o600]]) {
+      Deno.writeTextFileSync(scratch.at(String(name)), "");
+      Deno.chmodSync(scratch.at(String(name)), Number(mode));
+    }
+    const file = scratch.at("config.json");
+    Deno.writeTextFileSync(file, JSON.stringify(settings));
+    Deno.chmodSync(file, 0o640);
+    const faults = await readableSecrets(settings, file);
+    assert.equal(faults.length, 1, faults.join("\n"));
+    assert.match(faults[0]!, /open\.key, which holds a private key \(tls\.key\)/);
+    Deno.chmodSync(file, 0o644);
+    assert.match(
+      (await readableSecrets(settings, file))[0]!,
+      /\(destinations\[1\]\.tls\.key_passphrase\)/,
+    );
   },
 });
 
