@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { keyFilesIn, readableSecrets, secretsIn } from "../../src/config/secrets.ts";
 import { ConfigError, loadConfig } from "../../src/config/load.ts";
+import { startDaemon } from "../../src/daemon.ts";
 import { ExitCode } from "../../src/cli/exit_code.ts";
 import { runCli } from "../cli/run_cli.ts";
+import { TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { Scratch } from "../helpers/scratch.ts";
 
 const MAIL = {
@@ -142,5 +144,29 @@ Deno.test({
     Deno.chmodSync(file, 0o600);
     const { code, stdout, stderr } = await runCli(["check", "--config", file], scratch.path);
     assert.equal(code, ExitCode.Ok, stdout + stderr);
+  },
+});
+
+Deno.test({
+  name:
+    "a forwarder that runs goes on as it is where everybody can read the secrets of what it is to reload",
+  ignore: !ON_UNIX,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    Deno.chmodSync(scratch.path, 0o755);
+    const file = scratch.at("config.json");
+    const settings = { ...TEST_SETTINGS, store_locally: true, alarms: { email: MAIL } };
+    Deno.writeTextFileSync(file, JSON.stringify(settings), { mode: 0o600 });
+    const daemon = await startDaemon(await loadConfig(file));
+    try {
+      Deno.chmodSync(file, 0o644);
+      const { ok, lines } = await daemon.reloadFile("test");
+      assert.equal(ok, false);
+      assert.match(lines.join("\n"), /chmod o-rwx/);
+      Deno.chmodSync(file, 0o600);
+      assert.equal((await daemon.reloadFile("test")).ok, true);
+    } finally {
+      await daemon.stop();
+    }
   },
 });

@@ -62,10 +62,8 @@ const tries = {
   shellOfNode: () => new Promise((resolve, reject) => exec("id", (e) => e ? reject(e) : resolve())),
   itself: () => start(Deno.execPath()),
   tool: () => start(tool),
-  toolByAnotherPath: () => start(tool, { env: { PATH: elsewhere } }),
   toolOfAnotherFolder: () => start(elsewhere + "/" + tool),
   toolInWorkingFolder: () => start("./" + tool, { cwd: elsewhere }),
-  preloaded: () => start(tool, { env: { LD_PRELOAD: elsewhere + "/x.so" } }),
   killing: () => Deno.kill(Deno.ppid, "SIGTERM"),
   library: () => Deno.dlopen("libc.so.6", {}),
   addon: () => process.dlopen({ exports: {} }, elsewhere + "/x.node"),
@@ -95,6 +93,8 @@ const tries = {
     if (state !== "granted") throw new Deno.errors.NotCapable();
   },
   ...(windows ? {} : {
+    toolByAnotherPath: () => start(tool, { env: { PATH: elsewhere } }),
+    preloaded: () => start(tool, { env: { LD_PRELOAD: elsewhere + "/x.so" } }),
     variablesOnDisk: () => Deno.readTextFileSync("/proc/self/environ"),
     variablesByLink: () => {
       Deno.symlinkSync("/proc/self", elsewhere + "/self");
@@ -157,10 +157,8 @@ const REFUSED = {
       "shell",
       "shellOfNode",
       "itself",
-      "toolByAnotherPath",
       "toolOfAnotherFolder",
       "toolInWorkingFolder",
-      "preloaded",
       "killing",
       "library",
       "addon",
@@ -176,7 +174,15 @@ const REFUSED = {
       "umask",
       "worker",
       "asking",
-      ...(WINDOWS ? [] : ["variablesOnDisk", "variablesByLink", "memory", "kernel", "device"]),
+      ...(WINDOWS ? [] : [
+        "toolByAnotherPath",
+        "preloaded",
+        "variablesOnDisk",
+        "variablesByLink",
+        "memory",
+        "kernel",
+        "device",
+      ]),
     ].map((name) => [name, "NotCapable"]),
   ),
   code: "no-remote",
