@@ -6,7 +6,6 @@
  */
 
 import { dirname, join } from "node:path";
-import { fileHoldsSecrets } from "../config/secrets.ts";
 import {
   type InstallReport,
   type ServiceDefinition,
@@ -16,6 +15,7 @@ import {
   type ServiceState,
 } from "./definition.ts";
 import { entriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
+import { type Readable, toBeReadable } from "./readable.ts";
 import { quoted, systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
 import type { RunTool, ToolResult } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
@@ -100,14 +100,13 @@ export class SystemdService implements ServiceManager {
       const ours = madeBefore.includes(`d ${quoted(path)} `);
       if (!ours && await entriesOf(path) !== undefined) theirs.add(path);
     }
-    const closed = await isClosed(definition.config);
-    if (closed && account !== LINUX_ACCOUNT) {
-      notes.push(
-        `${definition.config} is not open to everybody: see that the account ${account} may read it`,
-      );
+    const readable = await this.#readable(definition.config);
+    if (readable.length > 0 && account !== LINUX_ACCOUNT) {
+      const names = readable.map(({ path }) => path).join(", ");
+      notes.push(`Not open to everybody: ${names}. See that the account ${account} may read it`);
     }
-    const config = closed && account === LINUX_ACCOUNT ? [definition.config] : [];
-    await write(folders, tmpfiles(settings, account, theirs) + config.map(readable).join(""));
+    const opened = account === LINUX_ACCOUNT ? readable : [];
+    await write(folders, tmpfiles(settings, account, theirs) + opened.map(opening).join(""));
     await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
     done.push("make the folders and give them to the account");
     const before = await unitText(unit);
@@ -167,6 +166,14 @@ export class SystemdService implements ServiceManager {
     await this.#must("stop the service", "systemctl", ["stop", UNIT_NAME]);
     const look = () => this.state();
     await waitForState({ look, pause: this.#options.pause, signal }, ["stopped"], LIMIT_MS);
+  }
+
+  async #readable(config: string): Promise<Readable[]> {
+    try {
+      return await toBeReadable(config);
+    } catch (error) {
+      throw new ServiceError(`Cannot look at ${config}: ${reason(error)}`, { cause: error });
+    }
   }
 
   async #must(purpose: string, tool: string, args: readonly string[]): Promise<ToolResult> {
@@ -245,20 +252,9 @@ export function tmpfiles(
   ].join("\n");
 }
 
-/** The account reads the file by its group, and everybody else but its owner does not. */
-function readable(path: string): string {
-  return `z ${quoted(path)} 0640 - ${LINUX_ACCOUNT} -\n`;
-}
-
-/** Whether a configuration that is there is, or is to be, closed to others. */
-async function isClosed(file: string): Promise<boolean> {
-  try {
-    const { mode } = await Deno.stat(file);
-    return (mode !== null && (mode & 0o004) === 0) || await fileHoldsSecrets(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw new ServiceError(`Cannot look at ${file}: ${reason(error)}`, { cause: error });
-  }
+/** The account gets at it by its group, and everybody else but its owner does not. */
+function opening({ path, mode }: Readable): string {
+  return `z ${quoted(path)} ${mode} - ${LINUX_ACCOUNT} -\n`;
 }
 
 /** The unit that is there; empty where there is none. */

@@ -299,3 +299,34 @@ Deno.test({
     assert.match(other.notes.join(), /account dicom may read it/);
   },
 });
+
+Deno.test({
+  name:
+    "the account gets at private keys beside the configuration, and at the folder they lie in, not at keys elsewhere",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const config = join(scratch.folder("forwarder"), "config.json");
+    for (const folder of ["forwarder/tls", "elsewhere"]) {
+      Deno.writeTextFileSync(join(scratch.folder(folder), "a.key"), "", { mode: 0o600 });
+    }
+    Deno.chmodSync(scratch.at("forwarder", "tls"), 0o700);
+    const settings = {
+      tls: { certificate: "tls/a.pem", key: "tls/a.key" },
+      destinations: [
+        { tls: { key: scratch.at("elsewhere", "a.key") } },
+        { tls: { key: "tls/a.key" } },
+        { tls: { key: "tls/none.key" } },
+      ],
+    };
+    Deno.writeTextFileSync(config, JSON.stringify(settings));
+    Deno.chmodSync(config, 0o644);
+    await serviceIn(scratch, new House()).install({ ...DEFINITION, config, account: undefined });
+    const lines = (await Deno.readTextFile(scratch.at("tmpfiles.d", "dicomforwarder.conf")))
+      .split("\n").filter((one) => one.startsWith("z "));
+    assert.deepEqual(lines, [
+      `z "${scratch.at("forwarder", "tls")}" 0750 - dicomforwarder -`,
+      `z "${scratch.at("forwarder", "tls", "a.key")}" 0640 - dicomforwarder -`,
+    ]);
+  },
+});
