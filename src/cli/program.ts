@@ -19,6 +19,7 @@ import { echoCommand } from "./echo.ts";
 import { ExitCode } from "./exit_code.ts";
 import { addLooking } from "./look_verbs.ts";
 import { addQueue } from "./queue_verbs.ts";
+import { giveUpTools } from "./give_up_tools.ts";
 import { onStopSignal, runCommand } from "./run.ts";
 import { proveCommand } from "./prove.ts";
 import { runAsService } from "./run_as_service.ts";
@@ -94,6 +95,7 @@ function build(finish: (code: number) => void): Command {
   withConfig(program)
     .addOption(new Option("--as-service", "run by the system's service manager").hideHelp())
     .action(async (options: Common & { asService?: boolean }) => {
+      giveUpTools();
       finish(
         options.asService === true
           ? await runAsService(await findConfigFile(options.config), () => load(options))

@@ -180,7 +180,7 @@ function listeningWords(listening: Listening): string {
 /** Whether the forwarder of a configuration listens. */
 export async function listens(file: string): Promise<Listening> {
   try {
-    const config: Config = await loadConfig(file);
+    const config: Config = await loadConfig(file, { secretsMayShow: true });
     return spoolIsLocked(config.spoolDir) ? config.localPort : null;
   } catch (error) {
     // Settings and spool are the service's own and closed to others.
@@ -195,7 +195,10 @@ async function settingsOf(
   file: string,
 ): Promise<{ settings: ServiceSettings; fault: string | null }> {
   try {
-    return { settings: serviceSettings(await loadConfig(file)), fault: null };
+    return {
+      settings: serviceSettings(await loadConfig(file, { secretsMayShow: true })),
+      fault: null,
+    };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { settings: usualSettings(resolve(file)), fault: error.message };

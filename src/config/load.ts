@@ -19,6 +19,7 @@ import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
+import { readableSecrets } from "./secrets.ts";
 
 /** A DICOM node to send to. */
 export interface DicomDestinationConfig {
@@ -143,9 +144,13 @@ export class ConfigError extends Error {
  * Reads a configuration file.
  *
  * @param file path of the file, relative to the working directory or absolute
- * @throws ConfigError where it cannot be read, is not JSON, or a setting is wrong
+ * @param options `secretsMayShow` for who mends that, or only asks where things are
+ * @throws ConfigError where it cannot be read, is not JSON, a setting is wrong, or it holds secrets that everybody can read
  */
-export async function loadConfig(file: string): Promise<Config> {
+export async function loadConfig(
+  file: string,
+  options: { readonly secretsMayShow?: boolean } = {},
+): Promise<Config> {
   const path = resolve(file);
   let bytes: Uint8Array;
   try {
@@ -155,7 +160,12 @@ export async function loadConfig(file: string): Promise<Config> {
   }
   try {
     // TextDecoder takes the byte order mark away that Windows' Notepad may write.
-    return parseConfig(new TextDecoder("utf-8", { fatal: true }).decode(bytes), path);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const config = parseConfig(text, path);
+    if (options.secretsMayShow === true) return config;
+    const readable = await readableSecrets(JSON.parse(text), path);
+    if (readable.length > 0) throw new ConfigError(plain(readable.join(" ")));
+    return config;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const encoding = bytes[0] === 0xff || bytes[0] === 0xfe ? " (it looks like UTF-16)" : "";

@@ -8,10 +8,8 @@
 
 import { dirname } from "node:path";
 import type { Config } from "../config/load.ts";
+import { fileHoldsSecrets } from "../config/secrets.ts";
 import { type Finding, ok, Rank, type Tell, unknown, warning } from "./finding.ts";
-
-/** Names of settings whose values nobody should see. */
-const SECRET = /pass|secret|token|credential|private/i;
 
 /** Looks at the rights of files and folders. Never throws for what may not be looked at. */
 export async function probeRights(config: Config, tell: Tell): Promise<void> {
@@ -26,7 +24,7 @@ export async function probeRights(config: Config, tell: Tell): Promise<void> {
   }
   const { file, spoolDir, logDir, logPatientInfo } = config;
   if (file !== null) {
-    tell(judgeConfigRights(file, await modeOf(file), await hasSecrets(file)));
+    tell(judgeConfigRights(file, await modeOf(file), await fileHoldsSecrets(file)));
     tell(judgeFolderRights(dirname(file), await modeOf(dirname(file)), "settings"));
   }
   tell(judgeFolderRights(spoolDir, await modeOf(spoolDir), "images"));
@@ -40,23 +38,6 @@ async function modeOf(path: string): Promise<number | undefined> {
   } catch {
     return undefined;
   }
-}
-
-async function hasSecrets(file: string): Promise<boolean> {
-  try {
-    return holdsSecrets(JSON.parse((await Deno.readTextFile(file)).replace(/^\ufeff/, "")));
-  } catch {
-    // That it cannot be read has been told.
-    return false;
-  }
-}
-
-/** True where a setting that is a secret has a value. */
-export function holdsSecrets(settings: unknown): boolean {
-  if (typeof settings !== "object" || settings === null) return false;
-  return Object.entries(settings).some(([key, value]) =>
-    (SECRET.test(key) && typeof value === "string" && value !== "") || holdsSecrets(value)
-  );
 }
 
 /**

@@ -18,8 +18,9 @@ const BATCH_SIZE = 64 * 1024;
 /** Lines waiting, in UTF-16 units, beyond which new ones are dropped: minutes of a volume that takes none. */
 const MAX_WAITING = 16 * 1024 * 1024;
 
-/** Not for everybody on the machine: logs may name patients. */
-const FILE_MODE = 0o640;
+/** For nobody else on the machine: logs may name patients. A folder that somebody else made stays as it is. */
+const FILE_MODE = 0o600;
+const FOLDER = { recursive: true, mode: 0o700 } as const;
 
 const FILE_NAME = /^dicom_forwarder_([0-9]{4})([0-9]{2})([0-9]{2})\.log$/;
 const DAY_MS = 86_400_000;
@@ -149,7 +150,7 @@ export class DailyFile {
     for (const batch of this.#batches) {
       const bytes = batch.rest ?? new TextEncoder().encode(batch.text);
       try {
-        Deno.mkdirSync(this.#options.dir, { recursive: true });
+        Deno.mkdirSync(this.#options.dir, FOLDER);
         Deno.writeFileSync(this.#path(batch.day), bytes, { append: true, mode: FILE_MODE });
       } catch {
         // Nobody is left to be told: the process is ending, and stderr has had the reason if there was time.
@@ -222,7 +223,7 @@ export class DailyFile {
       return await Deno.open(path, options);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await Deno.mkdir(this.#options.dir, { recursive: true });
+      await Deno.mkdir(this.#options.dir, FOLDER);
       return await Deno.open(path, options);
     }
   }

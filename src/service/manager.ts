@@ -57,7 +57,7 @@ function interrupted(): ServiceError {
 
 async function makeFolder(path: string): Promise<void> {
   try {
-    await Deno.mkdir(path, { recursive: true });
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     const why = error instanceof Deno.errors.PermissionDenied
       ? NEEDS_ADMINISTRATOR

@@ -15,6 +15,7 @@ import {
   type ServiceState,
 } from "./definition.ts";
 import { entriesOf, separateUsedByOthers, usedByOthers } from "./folders.ts";
+import { type Readable, toBeReadable } from "./readable.ts";
 import { quoted, systemdUnit, UNIT_NAME } from "./systemd_unit.ts";
 import type { RunTool, ToolResult } from "./tool.ts";
 import { waitForState, type Waiting } from "./wait.ts";
@@ -75,7 +76,7 @@ export class SystemdService implements ServiceManager {
     const notes = used.map(usedByOthers);
     const write = async (path: string, text: string) => {
       try {
-        await Deno.mkdir(dirname(path), { recursive: true });
+        await Deno.mkdir(dirname(path), { recursive: true, mode: 0o755 });
         await Deno.writeTextFile(path, text, { mode: 0o644 });
       } catch (error) {
         throw new ServiceError(`Cannot write ${path}: ${reason(error)}`, { cause: error });
@@ -99,7 +100,13 @@ export class SystemdService implements ServiceManager {
       const ours = madeBefore.includes(`d ${quoted(path)} `);
       if (!ours && await entriesOf(path) !== undefined) theirs.add(path);
     }
-    await write(folders, tmpfiles(settings, account, theirs));
+    const readable = await this.#readable(definition.config);
+    if (readable.length > 0 && account !== LINUX_ACCOUNT) {
+      const names = readable.map(({ path }) => path).join(", ");
+      notes.push(`Not open to everybody: ${names}. See that the account ${account} may read it`);
+    }
+    const opened = account === LINUX_ACCOUNT ? readable : [];
+    await write(folders, tmpfiles(settings, account, theirs) + opened.map(opening).join(""));
     await this.#must("make the folders", "systemd-tmpfiles", ["--create", folders]);
     done.push("make the folders and give them to the account");
     const before = await unitText(unit);
@@ -159,6 +166,14 @@ export class SystemdService implements ServiceManager {
     await this.#must("stop the service", "systemctl", ["stop", UNIT_NAME]);
     const look = () => this.state();
     await waitForState({ look, pause: this.#options.pause, signal }, ["stopped"], LIMIT_MS);
+  }
+
+  async #readable(config: string): Promise<Readable[]> {
+    try {
+      return await toBeReadable(config);
+    } catch (error) {
+      throw new ServiceError(`Cannot look at ${config}: ${reason(error)}`, { cause: error });
+    }
   }
 
   async #must(purpose: string, tool: string, args: readonly string[]): Promise<ToolResult> {
@@ -235,6 +250,11 @@ export function tmpfiles(
     ),
     "",
   ].join("\n");
+}
+
+/** The account gets at it by its group, and everybody else but its owner does not. */
+function opening({ path, mode }: Readable): string {
+  return `z ${quoted(path)} ${mode} - ${LINUX_ACCOUNT} -\n`;
 }
 
 /** The unit that is there; empty where there is none. */

@@ -1,8 +1,9 @@
 /*
  * The systemd unit, as text. Pure.
  *
- * The unit lets the program do what it is for and little else. MemoryDenyWriteExecute is missing on purpose: the
- * program's runtime compiles JavaScript to machine code as it runs.
+ * The unit lets the program do what it is for and little else. Missing on purpose: MemoryDenyWriteExecute, for the program's
+ * runtime compiles JavaScript to machine code as it runs; PrivateUsers, without which a kernel that has user namespaces
+ * switched off would not start it; IPAddressDeny, for destinations have names and may be changed while it runs.
  */
 
 import {
@@ -54,16 +55,25 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
   return note + sections.map(([name, lines]) => `[${name}]\n${lines.join("\n")}\n`).join("\n");
 }
 
-function hardening({ settings }: ServiceDefinition): string[] {
+/** Where people's own files are: ProtectHome is about these. */
+const HOMES = ["/home", "/root", "/run/user"];
+
+function hardening({ program, config, settings }: ServiceDefinition): string[] {
   const capability = settings.port < FIRST_FREE_PORT ? "CAP_NET_BIND_SERVICE" : "";
   const writable = [...new Set([...settings.privateFolders, ...settings.sharedFolders])];
+  const inHome = [program, config, ...writable].some((path) =>
+    HOMES.some((home) => path === home || path.startsWith(`${home}/`))
+  );
   return [
     `AmbientCapabilities=${capability}`,
     `CapabilityBoundingSet=${capability}`,
     "NoNewPrivileges=yes",
     "ProtectSystem=strict",
-    "ProtectHome=read-only",
+    `ProtectHome=${inHome ? "read-only" : "yes"}`,
     `ReadWritePaths=${writable.map(quoted).join(" ")}`,
+    // What it may write to it may not run.
+    `NoExecPaths=${writable.map(quoted).join(" ")}`,
+    "PrivateMounts=yes",
     "PrivateTmp=yes",
     "PrivateDevices=yes",
     "ProtectHostname=yes",
@@ -73,7 +83,7 @@ function hardening({ settings }: ServiceDefinition): string[] {
     "ProtectKernelLogs=yes",
     "ProtectControlGroups=yes",
     "ProtectProc=invisible",
-    "ProcSubset=all",
+    "ProcSubset=pid",
     "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",

@@ -10,10 +10,14 @@
 import { dirname, join } from "node:path";
 import { type ConfigFault, isSettings } from "../config/check.ts";
 import { ConfigError, parseConfig } from "../config/load.ts";
+import { secretsIn } from "../config/secrets.ts";
 import { systemClock } from "../clock.ts";
 import { realFileSystem } from "../spool/file_system.ts";
 import { patiently } from "../spool/held.ts";
 import type { Settings } from "./settings.ts";
+
+/** What a mode lets others do. */
+const OTHERS = 0o007;
 
 /** The file cannot be read or written; the message says what to do. */
 export class SettingsFileError extends Error {
@@ -106,7 +110,8 @@ export async function saveSettingsFile(
     // Where the file is a link, it is the file it points to that changes.
     const target = now === undefined ? file.path : await Deno.realPath(file.path);
     const folder = dirname(target);
-    await Deno.mkdir(folder, { recursive: true });
+    // Whoever has to read the file has to get to it; and nobody else puts files beside it.
+    await Deno.mkdir(folder, { recursive: true, mode: 0o755 });
     const warnings: string[] = [];
     const like = now === undefined ? undefined : await Deno.stat(target);
     let backup: string | undefined;
@@ -115,10 +120,10 @@ export async function saveSettingsFile(
       const older = await readIfThere(backup);
       if (!same(older, now)) {
         if (older !== undefined) await renamePatiently(backup, `${backup}.1`);
-        await replace(backup, now, like, []);
+        await replace(backup, now, like, [], holdsSecrets(new TextDecoder().decode(now)));
       }
     }
-    await replace(target, bytes, like, warnings);
+    await replace(target, bytes, like, warnings, holdsSecrets(text));
     await realFileSystem.syncDirectory(folder);
     return { backup, warnings };
   } catch (error) {
@@ -139,10 +144,13 @@ async function replace(
   bytes: Uint8Array,
   like: Deno.FileInfo | undefined,
   warnings: string[],
+  secrets = false,
 ): Promise<void> {
   const part = join(dirname(target), `.dicomforwarder-setup-${Deno.pid}.part`);
-  const mode = like?.mode === undefined || like.mode === null ? undefined : like.mode & 0o7777;
-  const file = await Deno.open(part, { write: true, createNew: true, mode: mode ?? 0o644 });
+  const before = like?.mode === undefined || like.mode === null ? undefined : like.mode & 0o7777;
+  const mode = before !== undefined && secrets ? before & ~OTHERS : before;
+  // Until it is whose it is to be, nobody else reads it.
+  const file = await Deno.open(part, { write: true, createNew: true, mode: 0o600 });
   try {
     try {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
@@ -150,16 +158,29 @@ async function replace(
     } finally {
       file.close();
     }
-    // The mode given at creation is cut by the umask.
     if (mode !== undefined && Deno.build.os !== "windows") {
       await keepOwner(part, target, like, warnings);
       await Deno.chmod(part, mode);
+      if (mode !== before) {
+        warnings.push(
+          `${target} was open to everybody on this machine and is not any more, for it holds secrets. Where a service under an account of its own uses it, say service install again.`,
+        );
+      }
     }
     await renamePatiently(part, target);
   } catch (error) {
     // Why it could not be replaced matters more than a leftover that is held as well.
     await Deno.remove(part).catch(() => {});
     throw error;
+  }
+}
+
+function holdsSecrets(text: string): boolean {
+  try {
+    return secretsIn(JSON.parse(text.replace(/^\ufeff/, ""))).length > 0;
+  } catch {
+    // Whoever wrote it is told elsewhere that it is no JSON.
+    return false;
   }
 }
 

@@ -29,7 +29,7 @@ import { clientHello, judgeGreeting, recognise, type Speaker } from "../../src/d
 import { type AddressTry, judgeLookup, judgeTries } from "../../src/doctor/reach.ts";
 import { judgeFirewall, judgePort, judgeService } from "../../src/doctor/receiving.ts";
 import { judgeFailedRequest } from "../../src/doctor/rejection.ts";
-import { holdsSecrets, judgeConfigRights, judgeFolderRights } from "../../src/doctor/rights.ts";
+import { judgeConfigRights, judgeFolderRights } from "../../src/doctor/rights.ts";
 import { concat } from "../../src/dicom/bytes.ts";
 import { COMMON_STORAGE_CLASSES } from "../../src/dicom/sop_class.ts";
 import { EXPLICIT_VR_LE, IMPLICIT_VR_LE } from "../../src/dicom/uid.ts";
@@ -103,9 +103,6 @@ Deno.test("rights of others are warnings, with the command that takes them away"
   judged(judgeFolderRights("/s", 0o40777, "log"), "warning", /put files/, /chmod o-w/);
   judged(judgeFolderRights("/s", 0o41777, "log"), "ok", /closed/);
   judged(judgeFolderRights("/l", 0o40755, "patients"), "warning", /patients/, /chmod/);
-  assert.equal(holdsSecrets({ web: { password_hash: "x" } }), true);
-  assert.equal(holdsSecrets({ alarms: [{ smtp: { password: "x" } }] }), true);
-  assert.equal(holdsSecrets({ web: { password: "" }, local_port: 1 }), false);
 });
 
 Deno.test("a clock is wrong before this program was made, or against disk and spool", () => {

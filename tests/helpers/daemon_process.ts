@@ -10,6 +10,8 @@ import { TEST_SETTINGS } from "./forwarder.ts";
 export interface DaemonSurroundings {
   /** Files and sockets it may have open (Linux). */
   readonly openFiles?: number;
+  /** What the rights of the files it makes are cut by, as the shell writes it (not on Windows). */
+  readonly umask?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -21,7 +23,8 @@ export class DaemonProcess implements AsyncDisposable {
     const file = join(folder, "config.json");
     Deno.writeTextFileSync(file, JSON.stringify({ ...TEST_SETTINGS, ...settings }));
     const words = [Deno.execPath(), ...startArguments(), "--config", file];
-    const { openFiles, env = {} } = around;
+    const { openFiles, umask, env = {} } = around;
+    if (umask !== undefined) words.unshift("/bin/sh", "-c", `umask ${umask}; exec "$@"`, "sh");
     // The limiting program becomes the forwarder, under the same process id.
     if (openFiles !== undefined) words.unshift("prlimit", `--nofile=${openFiles}:${openFiles}`);
     this.#child = new Child(words[0]!, words.slice(1), { NO_COLOR: "1", ...env });

@@ -6,6 +6,7 @@ import { parseShow, SystemdService } from "../../src/service/systemd.ts";
 import { systemdUnit } from "../../src/service/systemd_unit.ts";
 import type { RunTool } from "../../src/service/tool.ts";
 import type { ServiceDefinition } from "../../src/service/definition.ts";
+import { run } from "../helpers/child.ts";
 import { Scratch } from "../helpers/scratch.ts";
 
 const never = new AbortController().signal;
@@ -58,6 +59,54 @@ Deno.test("the program may write to its folders and nowhere else", () => {
     '"/var/log/dicomforwarder" "/var/lib/dicomforwarder/spool" "/srv/archive"',
   );
 });
+
+Deno.test("what the program may write to it may not run, and home folders are hidden unless something of it lies there", () => {
+  const unit = settingsOf(systemdUnit(DEFINITION, { forUser: false }));
+  assert.equal(unit.get("NoExecPaths"), unit.get("ReadWritePaths"));
+  assert.equal(unit.get("ProtectHome"), "yes");
+  const there: Partial<ServiceDefinition>[] = [
+    { program: "/home/joe/dicomforwarder" },
+    { config: "/root/config.json" },
+    { settings: { ...DEFINITION.settings, sharedFolders: ["/home/joe/archive"] } },
+  ];
+  for (const part of there) {
+    const inHome = settingsOf(systemdUnit({ ...DEFINITION, ...part }, { forUser: false }));
+    assert.equal(inHome.get("ProtectHome"), "read-only", JSON.stringify(part));
+  }
+});
+
+/** The most that `systemd-analyze security` may count against the unit; docs/security.md has it, too. */
+const MOST_EXPOSURE = 1.3;
+
+Deno.test({
+  name:
+    `systemd's own judgement of the unit is an exposure of ${MOST_EXPOSURE} at most, as the documentation says`,
+  ignore: !(await hasOfflineAnalysis()),
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const file = scratch.at("dicomforwarder.service");
+    Deno.writeTextFileSync(file, systemdUnit(DEFINITION, { forUser: false }));
+    const { stdout } = await run("systemd-analyze", [
+      "security",
+      "--offline=true",
+      "--no-pager",
+      file,
+    ]);
+    const exposure = Number(/Overall exposure level for \S+: ([0-9.]+)/.exec(stdout)?.[1]);
+    assert.ok(exposure <= MOST_EXPOSURE, `${exposure}:\n${stdout}`);
+    const security = Deno.readTextFileSync(new URL("../../docs/security.md", import.meta.url));
+    assert.ok(security.includes(`\`systemd-analyze security\`: ${MOST_EXPOSURE}`));
+  },
+});
+
+async function hasOfflineAnalysis(): Promise<boolean> {
+  try {
+    return (await run("systemd-analyze", ["security", "--help"])).stdout.includes("--offline");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return false;
+  }
+}
 
 Deno.test("only a port below 1024 brings the right to listen on one", () => {
   const bounding = (port: number) =>
@@ -221,4 +270,63 @@ Deno.test("what systemd says of the unit is read: absent, running, waiting to re
   assert.equal(parseShow("LoadState=loaded\nExecMainCode=1\nExecMainStatus=3").exitCode, 3);
   const killed = parseShow("LoadState=loaded\nExecMainCode=2\nExecMainStatus=3");
   assert.equal(killed.exitCode, undefined, "3 is a signal here, not the port's exit code");
+});
+
+Deno.test({
+  name:
+    "the account reads a configuration that is closed to others by its group, and one that is open is left alone",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const config = scratch.at("config.json");
+    const folders = async (text: string, mode: number, account?: string) => {
+      Deno.writeTextFileSync(config, text);
+      Deno.chmodSync(config, mode);
+      const service = serviceIn(scratch, new House());
+      const { notes } = await service.install({ ...DEFINITION, config, account });
+      return {
+        notes,
+        line: (await Deno.readTextFile(scratch.at("tmpfiles.d", "dicomforwarder.conf")))
+          .split("\n").find((one) => one.startsWith("z ")),
+      };
+    };
+    const closed = `z "${config}" 0640 - dicomforwarder -`;
+    assert.equal((await folders("{}", 0o600)).line, closed);
+    assert.equal((await folders('{"web":{"password_hash":"x"}}', 0o644)).line, closed);
+    assert.equal((await folders("{}", 0o644)).line, undefined);
+    const other = await folders("{}", 0o600, "dicom");
+    assert.equal(other.line, undefined);
+    assert.match(other.notes.join(), /account dicom may read it/);
+  },
+});
+
+Deno.test({
+  name:
+    "the account gets at private keys beside the configuration, and at the folder they lie in, not at keys elsewhere",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const config = join(scratch.folder("forwarder"), "config.json");
+    for (const folder of ["forwarder/tls", "elsewhere"]) {
+      Deno.writeTextFileSync(join(scratch.folder(folder), "a.key"), "", { mode: 0o600 });
+    }
+    Deno.chmodSync(scratch.at("forwarder", "tls"), 0o700);
+    const settings = {
+      tls: { certificate: "tls/a.pem", key: "tls/a.key" },
+      destinations: [
+        { tls: { key: scratch.at("elsewhere", "a.key") } },
+        { tls: { key: "tls/a.key" } },
+        { tls: { key: "tls/none.key" } },
+      ],
+    };
+    Deno.writeTextFileSync(config, JSON.stringify(settings));
+    Deno.chmodSync(config, 0o644);
+    await serviceIn(scratch, new House()).install({ ...DEFINITION, config, account: undefined });
+    const lines = (await Deno.readTextFile(scratch.at("tmpfiles.d", "dicomforwarder.conf")))
+      .split("\n").filter((one) => one.startsWith("z "));
+    assert.deepEqual(lines, [
+      `z "${scratch.at("forwarder", "tls")}" 0750 - dicomforwarder -`,
+      `z "${scratch.at("forwarder", "tls", "a.key")}" 0640 - dicomforwarder -`,
+    ]);
+  },
 });

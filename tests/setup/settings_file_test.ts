@@ -80,6 +80,45 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a file that is made is its owner's alone, and its folder nobody else's to write to",
+  ignore: !ON_UNIX,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const before = Deno.umask(0);
+    try {
+      await save(scratch.at("new", "config.json"), "{}");
+    } finally {
+      Deno.umask(before);
+    }
+    assert.equal(Deno.statSync(scratch.at("new", "config.json")).mode! & 0o777, 0o600);
+    assert.equal(Deno.statSync(scratch.at("new")).mode! & 0o777, 0o755);
+  },
+});
+
+Deno.test({
+  name:
+    "a file that gets a secret is closed to everybody, and says so; what its group may it keeps",
+  ignore: !ON_UNIX,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const path = scratch.at("config.json");
+    const secret = '{"web": {"password_hash": "x"}}';
+    Deno.writeTextFileSync(path, "{}");
+    Deno.chmodSync(path, 0o644);
+    const saved = await saveSettingsFile(await readSettingsFile(path), secret);
+    assert.match(saved!.warnings.join(), /open to everybody .*service install/);
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o640);
+    assert.equal(Deno.statSync(`${path}.bak`).mode! & 0o777, 0o644, "nothing secret is in it");
+    const again = await saveSettingsFile(await readSettingsFile(path), secret + "\n");
+    assert.deepEqual(again!.warnings, []);
+    assert.equal(Deno.statSync(`${path}.bak`).mode! & 0o777, 0o640);
+    Deno.chmodSync(path, 0o644);
+    await saveSettingsFile(await readSettingsFile(path), "{}");
+    assert.equal(Deno.statSync(`${path}.bak`).mode! & 0o777, 0o640, "the backup has the secret");
+  },
+});
+
+Deno.test({
   name: "a file of another user stays his",
   ignore: !ON_UNIX || Deno.uid() !== 0,
   fn: async () => {
