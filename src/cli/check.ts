@@ -57,8 +57,20 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
 
 /** The configuration as it may be shown. */
 function withoutSecrets(config: Config): Config {
-  const passwordHash = config.web.passwordHash === null ? null : "(not shown)";
-  return { ...config, web: { ...config.web, passwordHash } };
+  const hidden = (secret: string | null) => secret === null ? null : "(not shown)";
+  const passwordHash = hidden(config.web.passwordHash);
+  const { tls } = config;
+  const destinations = config.destinations.map((one) =>
+    one.type !== "dicom" || !one.tls
+      ? one
+      : { ...one, tls: { ...one.tls, keyPassphrase: hidden(one.tls.keyPassphrase) } }
+  );
+  return {
+    ...config,
+    destinations,
+    tls: tls === null ? null : { ...tls, keyPassphrase: hidden(tls.keyPassphrase) },
+    web: { ...config.web, passwordHash },
+  };
 }
 
 function describeWeb({ web }: Config): string {

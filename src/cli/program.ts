@@ -258,7 +258,7 @@ async function sendTarget(options: SendOptions, common: Common): Promise<Node | 
     return undefined;
   }
   const calling = found.callingAeTitle === "*" ? callingAeTitle : found.callingAeTitle;
-  return { host: found.host, port: found.port, aeTitle: found.aeTitle, callingAeTitle: calling };
+  return { ...found, callingAeTitle: calling };
 }
 
 /** Runs work that Ctrl-C may end. */

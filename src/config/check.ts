@@ -7,6 +7,7 @@
 
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { MAX_DESTINATIONS } from "./schema.ts";
+import { tlsFaults } from "./tls.ts";
 
 /** One wrong setting: where it is (`destinations[1].port`), what stands there, and what is wanted instead. */
 export interface ConfigFault {
@@ -70,6 +71,10 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...folderFaults(file, folder, destinations),
     ...loopFaults(file, destinations),
     ...webFaults(file.web, file.local_port ?? 11_112),
+    ...tlsFaults(file.tls, destinations, {
+      local_port: file.local_port ?? 11_112,
+      "web.port": isSettings(file.web) ? file.web.port ?? 8104 : 8104,
+    }),
     ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
   ];
 }

@@ -11,6 +11,7 @@ import type { z } from "zod";
 import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
+import { type ClientTlsConfig, clientTlsFrom, type ServerTlsConfig, serverTlsFrom } from "./tls.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
 
 /** A DICOM node to send to. */
@@ -19,6 +20,8 @@ export interface DicomDestinationConfig {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  /** Null or absent = plain. */
+  readonly tls?: ClientTlsConfig | null;
   readonly aeTitle: string;
   /** "*" = the calling AE title of whoever sent the instance. */
   readonly callingAeTitle: string;
@@ -112,6 +115,8 @@ export interface Config {
   /** Whether a changed file is applied by itself. */
   readonly watchConfig: boolean;
   readonly alarms: AlarmsConfig;
+  /** Null = nothing is received with TLS. */
+  readonly tls: ServerTlsConfig | null;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -193,11 +198,12 @@ export function configFrom(content: unknown, folder: string, file: string | null
   return resolved(checked.data, folder, file);
 }
 
-/** Earlier versions let `web` be null, for left out, and nothing else. */
+/** Earlier versions let `web` and `tls` be null, for left out, and nothing else. */
 function withoutReserved(content: unknown): unknown {
-  if (!isSettings(content) || content.web !== null) return content;
-  const { web: _none, ...rest } = content;
-  return rest;
+  if (!isSettings(content)) return content;
+  const isReserved = ([key, value]: [string, unknown]) =>
+    (key === "web" || key === "tls") && value === null;
+  return Object.fromEntries(Object.entries(content).filter((entry) => !isReserved(entry)));
 }
 
 function resolved(raw: ConfigFile, folder: string, file: string | null): Config {
@@ -249,6 +255,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     },
     watchConfig: raw.watch_config,
     alarms: alarmsFrom(raw, folder),
+    tls: serverTlsFrom(raw.tls, raw.local_host, folder),
   };
 }
 
@@ -282,6 +289,7 @@ function oneDestination(
     name,
     host: raw.host,
     port: raw.port,
+    tls: clientTlsFrom(raw.tls, folder),
     aeTitle: raw.ae_title.trim(),
     callingAeTitle: (raw.calling_ae_title ?? file.local_ae_title).trim(),
     associations: raw.associations,
