@@ -19,6 +19,7 @@ import type { AssociateRequest } from "../ul/pdu.ts";
 import { Transport } from "../ul/transport.ts";
 import { hostFilter, refuse } from "./admission.ts";
 import type { StoreCount, StoreService } from "./store.ts";
+import type { Accepted, Listener } from "./tls_listener.ts";
 
 const log = getLog("receiver");
 
@@ -30,6 +31,9 @@ const CROWDED_LOG_MS = 60_000;
 
 /** When stopping, an association that has been silent for so long is over, in ms. */
 const QUIET_MS = 1000;
+
+/** Connections come in by one or both of these. */
+export type PortKind = "plain" | "tls";
 
 /** One connection, from accept to closed. */
 interface Connection {
@@ -55,8 +59,8 @@ export class Receiver {
   #crowdedAt = -Infinity;
   #acceptFailedAt = -Infinity;
   #isStopped = false;
-  #listener: Deno.TcpListener | undefined;
-  #accepting: Promise<void> = Promise.resolve();
+  readonly #listeners = new Map<PortKind, Listener>();
+  readonly #accepting = new Map<PortKind, Promise<void>>();
 
   constructor(config: Config, spool: Spool, service: StoreService, observer?: ReceptionObserver) {
     this.#config = config;
@@ -81,19 +85,19 @@ export class Receiver {
    * Begins to accept what connects, and has connected since the listener was made. One that was served before is closed;
    * the associations it brought go on.
    */
-  serve(listener: Deno.TcpListener): void {
+  serve(listener: Listener, kind: PortKind = "plain"): void {
     if (this.#isStopped) return listener.close();
-    const left = this.leave();
-    this.#listener = listener;
-    this.#accepting = Promise.all([left, this.#accept(listener)]).then(() => {});
+    const left = this.leave(kind);
+    this.#listeners.set(kind, listener);
+    this.#accepting.set(kind, Promise.all([left, this.#accept(listener)]).then(() => {}));
   }
 
   /** Accepts nothing more, until another listener is served. Resolves when the port is free. */
-  leave(): Promise<void> {
-    this.#listener?.close();
-    this.#listener = undefined;
+  leave(kind: PortKind = "plain"): Promise<void> {
+    this.#listeners.get(kind)?.close();
+    this.#listeners.delete(kind);
     // A listener keeps its port for as long as somebody waits to accept from it.
-    return this.#accepting;
+    return this.#accepting.get(kind) ?? Promise.resolve();
   }
 
   /** Associations being served. */
@@ -108,7 +112,7 @@ export class Receiver {
    */
   async stop(within: number): Promise<void> {
     this.#isStopped = true;
-    await this.leave();
+    await Promise.all([this.leave("plain"), this.leave("tls")]);
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {
       for (const connection of this.#connections) {
@@ -124,9 +128,9 @@ export class Receiver {
     await Promise.all(rest.map(end));
   }
 
-  async #accept(listener: Deno.TcpListener): Promise<void> {
+  async #accept(listener: Listener): Promise<void> {
     for (;;) {
-      let connection: Deno.TcpConn;
+      let connection: Accepted;
       try {
         connection = await listener.accept();
       } catch (error) {
@@ -176,7 +180,7 @@ export class Receiver {
     return crowded;
   }
 
-  async #run(tcp: Deno.TcpConn): Promise<void> {
+  async #run(tcp: Accepted): Promise<void> {
     const { hostname, port } = tcp.remoteAddr;
     const transport = new Transport(tcp, hostname, port);
     const connection: Connection = {
