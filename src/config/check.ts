@@ -72,7 +72,9 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...loopFaults(file, destinations),
     ...webFaults(file.web, file.local_port ?? 11_112),
     ...tlsFaults(file.tls, destinations, {
-      local_port: file.local_port ?? 11_112,
+      ...isSettings(file.tls) && file.tls.only === true
+        ? {}
+        : { local_port: file.local_port ?? 11_112 },
       "web.port": isSettings(file.web) ? file.web.port ?? 8104 : 8104,
     }),
     ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
@@ -174,18 +176,26 @@ function isWithin(inner: string, outer: string): boolean {
 /** A destination that is this very listener would send each instance round for ever. */
 function loopFaults(file: Settings, destinations: readonly unknown[]): ConfigFault[] {
   const faults: ConfigFault[] = [];
-  const listening = file.local_host ?? "0.0.0.0";
+  const tls = isSettings(file.tls) ? file.tls : undefined;
+  const ours: Record<string, readonly [host: unknown, port: unknown]> = {
+    local_port: [file.local_host, file.local_port ?? 11_112],
+    ...tls === undefined ? {} : { "tls.port": [tls.host ?? file.local_host, tls.port ?? 2762] },
+  };
   const loopback = ["127.0.0.1", "::1", "localhost"];
-  const check = (path: string, host: unknown, port: unknown) => {
-    if (typeof host !== "string" || port !== (file.local_port ?? 11_112)) return;
+  const checkOne = (path: string, host: unknown, port: unknown, own: string) => {
+    const [listening = "0.0.0.0", ownPort] = ours[own]!;
+    if (typeof host !== "string" || port !== ownPort) return;
     const reached = loopback.includes(host) &&
       ["0.0.0.0", "::", ...loopback].includes(String(listening));
     if (!reached && host !== listening) return;
     faults.push({
       path,
       value: port,
-      wanted: "another node's port: this one is our own local_port",
+      wanted: `another node's port: this one is our own ${own}`,
     });
+  };
+  const check = (path: string, host: unknown, port: unknown) => {
+    for (const own of Object.keys(ours)) checkOne(path, host, port, own);
   };
   check("pacs_port", file.pacs_host, file.pacs_port ?? 104);
   for (const [index, destination] of destinations.entries()) {

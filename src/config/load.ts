@@ -198,12 +198,11 @@ export function configFrom(content: unknown, folder: string, file: string | null
   return resolved(checked.data, folder, file);
 }
 
-/** Earlier versions let `web` and `tls` be null, for left out, and nothing else. */
+/** Earlier versions let `web` be null, for left out, and nothing else. */
 function withoutReserved(content: unknown): unknown {
-  if (!isSettings(content)) return content;
-  const isReserved = ([key, value]: [string, unknown]) =>
-    (key === "web" || key === "tls") && value === null;
-  return Object.fromEntries(Object.entries(content).filter((entry) => !isReserved(entry)));
+  if (!isSettings(content) || content.web !== null) return content;
+  const { web: _none, ...rest } = content;
+  return rest;
 }
 
 function resolved(raw: ConfigFile, folder: string, file: string | null): Config {

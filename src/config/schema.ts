@@ -432,7 +432,7 @@ export const configSchema = section({
     "Apply this file while the forwarder runs, whenever it is saved; one with faults changes nothing.",
   ),
   alarms: alarms.prefault({}).describe("What is an alarm, and who is told."),
-  tls: serverTls.optional().describe("Receive with TLS, too; plain alone when absent."),
+  tls: serverTls.nullable().optional().describe("Receive with TLS, too; plain alone when absent."),
   web: section({
     enabled: flag().default(true).describe("Serve the status page and the API."),
     host: host().default("127.0.0.1").describe(

@@ -81,11 +81,11 @@ export function clientTlsFrom(
 
 /** The listener's TLS, resolved. */
 export function serverTlsFrom(
-  raw: RawServer | undefined,
+  raw: RawServer | null | undefined,
   localHost: string,
   folder: string,
 ): ServerTlsConfig | null {
-  if (raw === undefined) return null;
+  if (raw === undefined || raw === null) return null;
   return {
     host: raw.host ?? localHost,
     port: raw.port,
