@@ -193,7 +193,7 @@ async function withAssociation(
   } catch (error) {
     await association?.abort();
     if (signal.aborted) return stopped("association");
-    if (error instanceof TransportError && error.kind === "security") {
+    if (error instanceof TransportError) {
       return problem("tls", escapeText(error.message, 600), {
         text:
           "Compare ca, certificate, key and server_name in tls of the destination with what its administrator gives you.",

@@ -64,13 +64,18 @@ async function askOne(
   if (next === "edit") {
     return await edit(screen, settings, folder, index, one.type === "directory");
   }
-  if (next === "test") await testOne(screen, settings, one);
+  if (next === "test") await testOne(screen, settings, one, folder);
   if (next === "remove") return await remove(screen, settings, index);
   return settings;
 }
 
-async function testOne(screen: Screen, settings: Settings, one: Settings): Promise<void> {
-  const node = nodeOf(settings, { destination: one });
+async function testOne(
+  screen: Screen,
+  settings: Settings,
+  one: Settings,
+  folder: string,
+): Promise<void> {
+  const node = nodeOf(settings, { destination: one }, folder);
   if (node !== undefined) await showTest(screen, node);
   else screen.warn(`${title(one)}: the test waits until its settings are put right.`);
 }

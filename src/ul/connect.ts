@@ -35,7 +35,7 @@ export function credentialsOf(tls: ClientTlsConfig): LiveCredentials {
  * Connects.
  *
  * @param timeoutMs for all of it, TLS included
- * @throws {TransportError} as `connectTcp` does, and of kind `security` where TLS does not come about
+ * @throws {TransportError} as `connectTcp` does, and of kind `security` where certificates or settings are in the way of TLS
  */
 export async function connectTo(
   { host, port, tls }: Peer,
@@ -52,7 +52,7 @@ export async function connectTo(
 /**
  * Secures a TCP connection to a node.
  *
- * @throws {TransportError} of kind `security`; the connection is closed then
+ * @throws {TransportError} `security`, or `unreachable` where the node left or was too slow; the connection is closed then
  */
 export async function secureTo(
   tcp: Deno.TcpConn,
@@ -66,7 +66,8 @@ export async function secureTo(
 ): Promise<SecureConnection> {
   const fail = (error: Error) => {
     signal.throwIfAborted();
-    return new TransportError("security", `TLS to ${host}:${port} failed: ${error.message}`, error);
+    const kind = error instanceof SecurityError && error.passes ? "unreachable" : "security";
+    return new TransportError(kind, `TLS to ${host}:${port} failed: ${error.message}`, error);
   };
   let secure: SecureConnection;
   try {

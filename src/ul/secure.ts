@@ -47,6 +47,13 @@ export interface ClientSide {
 /** TLS could not be agreed on, or was broken. The message is for people. */
 export class SecurityError extends Error {
   override readonly name = "SecurityError";
+  /** True where it says nothing of certificates and settings: the peer left, or was too slow. */
+  readonly passes: boolean;
+
+  constructor(message: string, passes: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.passes = passes;
+  }
 }
 
 /** Bytes that are taken from the network at once. */
@@ -177,31 +184,34 @@ export class SecureConnection implements Connection {
     this.#wire.on("error", (error) => this.#fail(error));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let isOver = false;
-    const refuse = (why: string, cause?: unknown) => {
+    const refuse = (why: string, passes: boolean, cause?: unknown) => {
       if (isOver) return;
       isOver = true;
-      const error = new SecurityError(why, { cause });
+      const error = new SecurityError(why, passes, cause);
       this.#fail(error);
       reject(error);
       this.close();
     };
     const timer = setTimeout(
-      () => refuse(`no TLS connection came about within ${handshakeMs / 1000} s`),
+      () => refuse(`no TLS connection came about within ${handshakeMs / 1000} s`, true),
       handshakeMs,
     );
     const agreed = (socket: TLSSocket) => {
       const why = side.role === "server"
         ? clientTrouble(socket, side, credentials, now())
         : serverTrouble(socket, side, credentials, now());
-      if (why !== undefined) return refuse(why);
-      if (this.#isClosed) return refuse("closed here");
+      if (why !== undefined) return refuse(why, false);
+      if (this.#isClosed) return refuse("closed here", true);
       if (isOver) return;
       isOver = true;
       this.#begin(socket);
       resolve();
     };
-    const failed = (error: Error) =>
-      refuse(alertInWords(error, side.role, this.#wire.first), error);
+    const failed = (error: Error) => {
+      const { first } = this.#wire;
+      // What was closed before it said a word of TLS may be a node that restarts.
+      refuse(alertInWords(error, side.role, first), first === undefined, error);
+    };
     // The runtime says nothing of a connection that ends in the middle of a handshake.
     this.#wire.once("ended", () => {
       setTimeout(() => failed(new Error("the connection was closed")), AFTER_END_MS);
@@ -216,7 +226,11 @@ export class SecureConnection implements Connection {
         this.#accept(side, credentials, agreed, failed);
       } else this.#connect(side, credentials, agreed, failed);
     } catch (error) {
-      refuse(`TLS cannot be set up: ${error instanceof Error ? error.message : error}`, error);
+      refuse(
+        `TLS cannot be set up: ${error instanceof Error ? error.message : error}`,
+        false,
+        error,
+      );
     }
   }
 
@@ -293,7 +307,7 @@ export class SecureConnection implements Connection {
     await this.established;
     this.#wire.isOpen = this.#received.length === 0;
     while (this.#received.length === 0) {
-      if (this.#isClosed) throw new SecurityError("closed here");
+      if (this.#isClosed) throw new SecurityError("closed here", true);
       if (this.#failure !== undefined) throw this.#inWords(this.#failure);
       if (this.#isEnded) return null;
       await new Promise<void>((resolve) => this.#wake = resolve);
@@ -310,7 +324,7 @@ export class SecureConnection implements Connection {
   async write(bytes: Uint8Array): Promise<number> {
     await this.established;
     const socket = this.#socket;
-    if (this.#isClosed || socket === undefined) throw new SecurityError("closed here");
+    if (this.#isClosed || socket === undefined) throw new SecurityError("closed here", true);
     // The caller may use its buffer again.
     const piece = bytes.slice(0, PIECE);
     await new Promise<void>((resolve, reject) =>
@@ -318,7 +332,7 @@ export class SecureConnection implements Connection {
     );
     await this.#wire.drained();
     if (this.#failure !== undefined) throw this.#inWords(this.#failure);
-    if (this.#isClosed) throw new SecurityError("closed here");
+    if (this.#isClosed) throw new SecurityError("closed here", true);
     return piece.length;
   }
 
@@ -345,7 +359,7 @@ export class SecureConnection implements Connection {
 
   #inWords(error: Error): Error {
     if (error instanceof SecurityError) return error;
-    return new SecurityError(alertInWords(error, this.#role, this.#wire.first), { cause: error });
+    return new SecurityError(alertInWords(error, this.#role, this.#wire.first), true, error);
   }
 }
 
