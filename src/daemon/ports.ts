@@ -135,6 +135,7 @@ async function openTls(settings: ServerTlsConfig): Promise<TlsListener> {
     const { hostname, port } = tcp.addr;
     const any = { "0.0.0.0": "127.0.0.1", "::": "::1" }[hostname];
     await testOwnPort(listener, { hostname: any ?? hostname, port }, settings);
+    listener.tellsFailures = true;
     return listener;
   } catch (error) {
     listener.close();

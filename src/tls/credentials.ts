@@ -6,7 +6,6 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { rootCertificates } from "node:tls";
 import { getLog } from "../log.ts";
 import { nameOf, validity } from "./chain.ts";
 
@@ -86,11 +85,6 @@ export function loadCredentials(files: TlsFiles): Credentials {
   }
   const ca = files.ca.length === 0 ? undefined : trusted.map((one) => one.toString());
   return { certificate, key, ca, trusted, certificates };
-}
-
-/** The public issuers that come with the runtime, PEM. */
-export function publicIssuers(): readonly string[] {
-  return rootCertificates;
 }
 
 /** Credentials that follow their files. */

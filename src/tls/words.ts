@@ -65,7 +65,7 @@ export function alertInWords(
     return ALERTS.find(([pattern]) => pattern.test(alert))?.[1] ??
       `the other side ended TLS (${alert})`;
   }
-  if (/Tls1[23]NotOffered|SupportedVersionsExtensionRequired|ServerTlsVersion/i.test(message)) {
+  if (WRONG_VERSION.test(message)) {
     return "it speaks no TLS version that is wanted here";
   }
   if (/NoCipherSuitesInCommon|NoKxGroupsInCommon|NoSignatureSchemesInCommon/i.test(message)) {
@@ -81,6 +81,15 @@ export function alertInWords(
     return "the other side closed the connection before TLS was agreed on: does it speak TLS on this port, and does it know our certificate's issuer?";
   }
   return message;
+}
+
+/** What the runtime says of a peer whose versions are not ours; one older than 1.2 names no signature algorithms. */
+const WRONG_VERSION =
+  /Tls1[23]NotOffered|SupportedVersionsExtensionRequired|SignatureAlgorithmsExtensionRequired|ServerTlsVersion/i;
+
+/** A fatal alert before anything is agreed on (RFC 8446 §6.2): protocol_version, or handshake_failure. */
+export function alertOf(error: Error): Uint8Array {
+  return Uint8Array.of(0x15, 3, 3, 0, 2, 2, WRONG_VERSION.test(error.message) ? 70 : 40);
 }
 
 /** A TLS record: handshake or alert, of version 3.x (RFC 8446 §5.1). */

@@ -16,7 +16,7 @@ import { Duplex } from "node:stream";
 import { connect, createServer, type SecureVersion, type TLSSocket } from "node:tls";
 import { distrust } from "../tls/chain.ts";
 import type { Credentials } from "../tls/credentials.ts";
-import { alertInWords, verdictInWords } from "../tls/words.ts";
+import { alertInWords, alertOf, looksLikeTls, verdictInWords } from "../tls/words.ts";
 import type { Connection } from "./transport.ts";
 
 /** Oldest version that is spoken, as a configuration has it. */
@@ -62,6 +62,9 @@ const PIECE = 64 * 1024;
 /** How soon after the end of the stream a handshake is given up, in ms: an alert before the end is told first. */
 const AFTER_END_MS = 50;
 
+/** How long an alert may take to leave before a connection that did not come about is closed, in ms. */
+const ALERT_MS = 100;
+
 /** How long the goodbye may take, in ms. */
 const GOODBYE_MS = 500;
 
@@ -78,6 +81,8 @@ class Wire extends Duplex {
   #isOpen = true;
   #drained: (() => void) | undefined;
   #underWay = 0;
+  /** Whether nothing has been said to the peer. */
+  isSilent = true;
   /** What the peer said first. */
   first: Uint8Array | undefined;
 
@@ -122,6 +127,7 @@ class Wire extends Duplex {
 
   override _write(chunk: Uint8Array, _: string, done: (error?: Error | null) => void): void {
     this.#underWay += chunk.length;
+    this.isSilent = false;
     this.#send(chunk).then(() => {
       this.#underWay -= chunk.length;
       done();
@@ -138,13 +144,32 @@ class Wire extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // The runtime leaves before it says why.
+    if (this.mayBeTold) setTimeout(() => this.#leave(), ALERT_MS);
+    else this.#leave();
+    this.#wake();
+    done(error);
+  }
+
+  #leave(): void {
     try {
       this.#connection.close();
     } catch {
       // It is closed already.
     }
-    this.#wake();
-    done(error);
+  }
+
+  /** Whether the peer speaks TLS and has heard nothing yet: an alert in clear is what it expects then. */
+  get mayBeTold(): boolean {
+    return this.isSilent && this.first !== undefined && looksLikeTls(this.first);
+  }
+
+  /** Says an alert in clear, and leaves. */
+  tell(alert: Uint8Array): void {
+    this.isSilent = false;
+    this.#send(alert).catch(() => {}).finally(() =>
+      this.destroyed ? this.#leave() : this.destroy()
+    );
   }
 
   #wake(): void {
@@ -210,6 +235,7 @@ export class SecureConnection implements Connection {
     const failed = (error: Error) => {
       const { first } = this.#wire;
       // What was closed before it said a word of TLS may be a node that restarts.
+      if (side.role === "server") this.#sayWhy(error);
       refuse(alertInWords(error, side.role, first), first === undefined, error);
     };
     // The runtime says nothing of a connection that ends in the middle of a handshake.
@@ -278,6 +304,11 @@ export class SecureConnection implements Connection {
     socket.once("close", () => failed(new Error("the connection was closed")));
   }
 
+  /** An alert to a client with which nothing is agreed on yet: over a stream of ours the runtime sends none. */
+  #sayWhy(error: Error): void {
+    if (this.#wire.mayBeTold) this.#wire.tell(alertOf(error));
+  }
+
   #begin(socket: TLSSocket): void {
     this.#socket = socket;
     socket.on("error", (error) => this.#fail(error));
@@ -343,8 +374,15 @@ export class SecureConnection implements Connection {
     this.#wake();
     const wire = this.#wire;
     const socket = this.#socket;
-    if (socket === undefined || socket.destroyed || wire.destroyed || wire.writableLength > 0) {
-      socket?.destroy();
+    if (socket === undefined) {
+      // An alert that says why may just be on its way.
+      const over = () => wire.destroy();
+      setTimeout(over, ALERT_MS);
+      setTimeout(() => void wire.drained().then(over), 0);
+      return;
+    }
+    if (socket.destroyed || wire.destroyed || wire.writableLength > 0) {
+      socket.destroy();
       wire.destroy();
       return;
     }

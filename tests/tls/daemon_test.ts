@@ -5,15 +5,24 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ServerTlsConfig } from "../../src/config/tls.ts";
+import { configFrom, type DicomDestinationConfig } from "../../src/config/load.ts";
 import { TlsError } from "../../src/daemon.ts";
 import { testOwnPort } from "../../src/daemon/tls_self_test.ts";
 import { TlsListener } from "../../src/receiver/tls_listener.ts";
 import { testConnection } from "../../src/dimse/try_connection.ts";
+import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
+import { ServiceUser } from "../../src/dimse/scu.ts";
+import { probeNode } from "../../src/doctor/dicom_node.ts";
+import type { Finding } from "../../src/doctor/finding.ts";
 import { LiveCredentials } from "../../src/tls/credentials.ts";
 import type { Made } from "../../src/tls/make_certificate.ts";
+import { Association } from "../../src/ul/association.ts";
+import { planContexts } from "../../src/ul/negotiation.ts";
 import { connectTo, type Peer } from "../../src/ul/connect.ts";
 import { Authority, writeMade } from "../helpers/certificates.ts";
 import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
+import { CT_IMAGE_STORAGE } from "../helpers/instances.ts";
+import { OPTIONS } from "../helpers/served.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { until } from "../helpers/until.ts";
 
@@ -228,4 +237,80 @@ Deno.test("a port that lets strangers in is not served", async () => {
     else await assert.rejects(tried, words);
     listener.close();
   }
+});
+
+Deno.test("a sender that is cut off over TLS in the middle of an instance leaves nothing behind", async () => {
+  await using scratch = await Scratch.make();
+  const site = await Site.make(scratch.path);
+  await using forwarder = await Forwarder.start(scratch.path, site.settings());
+  const port = forwarder.daemon.tlsPort!;
+  const transport = await connectTo(site.modality(port), 5000, NEVER);
+  const pair = { sopClassUid: CT_IMAGE_STORAGE, transferSyntaxUid: EXPLICIT_VR_LE };
+  const contexts = planContexts([pair], false);
+  const association = await Association.request(
+    transport,
+    "MODALITY",
+    "DICOMFORWARDER",
+    contexts,
+    OPTIONS,
+  );
+  const length = 4_000_000;
+  let read = 0;
+  const half = {
+    length,
+    read(into: Uint8Array) {
+      read += into.length;
+      if (read > length / 2) transport.close();
+    },
+    vouch: () => true,
+  };
+  const user = new ServiceUser(association, 5000);
+  await assert.rejects(user.store(contexts[0]!.id, CT_IMAGE_STORAGE, "1.2.3.4", half));
+  await until(() => forwarder.associations === 0, 5000, () => "the association to be over");
+  assert.equal(forwarder.destination("pacs").waiting, 0);
+  assert.equal((await site.echo(port)).ok, true);
+});
+
+Deno.test("doctor finds a node over TLS, and says how to where the key is missing", async () => {
+  await using scratch = await Scratch.make();
+  const site = await Site.make(scratch.path);
+  await using forwarder = await Forwarder.start(scratch.path, site.settings());
+  const tls = { ca: "ca.pem", certificate: "client.pem", key: "client.key" };
+  const probe = async (more: Record<string, unknown>) => {
+    const node = nodeAt("pacs", forwarder.daemon.tlsPort!, { ae_title: "DICOMFORWARDER", ...more });
+    const config = configFrom({ destinations: [node] }, scratch.path);
+    const found: Finding[] = [];
+    await probeNode(
+      config.destinations[0] as DicomDestinationConfig,
+      {
+        localAeTitle: "X",
+        waiting: { pairs: [], seen: 0, all: true },
+        sendTest: false,
+        now: Date.now,
+        uuid: () => crypto.randomUUID(),
+      },
+      (finding) => found.push(finding),
+      NEVER,
+    );
+    return found;
+  };
+  const good = await probe({ tls });
+  assert.ok(good.every(({ level }) => level !== "problem"), JSON.stringify(good));
+  assert.ok(good.some(({ probe, level }) => probe === "echo" && level === "ok"));
+  const plain = (await probe({})).at(-1)!;
+  assert.match(plain.text, /expects TLS/);
+  assert.match(plain.change!.text, /Set tls of the destination/);
+  const stranger = (await probe({ tls: { ca: "client.pem" } })).at(-1)!;
+  assert.match(stranger.text, /not trusted here/);
+});
+
+Deno.test("TLS on the plain port is told in words", async () => {
+  await using scratch = await Scratch.make();
+  const site = await Site.make(scratch.path);
+  await using forwarder = await Forwarder.start(scratch.path, {
+    destinations: [nodeAt("pacs", 9)],
+  });
+  const result = await site.echo(forwarder.port);
+  assert.equal(result.ok, false);
+  assert.match(result.steps.at(-1)!.text, /does not speak TLS|speaks plain DICOM/);
 });
