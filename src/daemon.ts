@@ -14,6 +14,7 @@ import { redact } from "./config/redact.ts";
 import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
 import { alarmFigures, alarmsOf, heardBy } from "./daemon/alarms.ts";
+import { certificatesInUse } from "./daemon/certificates.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { controlOf } from "./daemon/control.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
@@ -23,15 +24,16 @@ import { HealthFile } from "./daemon/health_file.ts";
 import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
-import { listenOn } from "./daemon/listen.ts";
 import { QueueControl } from "./daemon/queue_control.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
+import type { DaemonOptions } from "./daemon/options.ts";
+import { Ports } from "./daemon/ports.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { StatusPage } from "./daemon/status_page.ts";
 import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
-import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
+import { DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
 import type { EventTaker } from "./ledger/event.ts";
@@ -40,7 +42,6 @@ import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
-import type { Entry } from "./spool/entry.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
 import { takeNotices } from "./spool/notices.ts";
@@ -49,7 +50,9 @@ import { Spool } from "./spool/spool.ts";
 import { checkVolume } from "./spool/volume_probe.ts";
 import { Transcoder } from "./transcode/transcoder.ts";
 
+export type { DaemonOptions } from "./daemon/options.ts";
 export { ListenError } from "./daemon/listen.ts";
+export { TlsError } from "./tls/credentials.ts";
 
 const log = getLog("daemon");
 
@@ -58,24 +61,12 @@ const RETRY_LOOK_MS = 1000;
 /** How often leftovers and a broken disk are seen to, in ms. */
 const MAINTENANCE_MS = 5_000;
 
-export interface DaemonOptions {
-  readonly clock?: Clock;
-  readonly files?: FileSystem;
-  /** 0 to 1 */
-  readonly random?: () => number;
-  readonly backOff?: BackOff;
-  /** Of the program, as alarms tell it. */
-  readonly version?: string;
-  /** Told of each entry that enters the queue. */
-  readonly onQueued?: (entry: Entry) => void;
-  /** Whether the status page is served, where the configuration wants it: another forwarder's in tests. */
-  readonly page?: boolean | Control;
-}
-
 /** A running forwarder. */
 export interface Daemon {
-  /** The port listened on. */
+  /** The port listened on; the one for TLS where it is the only one. */
   readonly port: number;
+  /** The port for TLS, where there is one. */
+  readonly tlsPort: number | undefined;
   /** Resolves when the ledger has been held against what was in the spool at the start, or could not be. */
   readonly balanced: Promise<void>;
   /** The configuration in force. */
@@ -113,6 +104,7 @@ export interface Daemon {
  *
  * @throws {SpoolError} where the spool is locked, of another version, or on a disk that does not work or keeps no promise
  * @throws {ListenError} where the port cannot be had
+ * @throws {TlsError} where certificates cannot be used, or the TLS port lets strangers in
  */
 export async function startDaemon(config: Config, options: DaemonOptions = {}): Promise<Daemon> {
   const warning = checkVolume(config.spoolDir, config.allowUnsafeSpoolVolume);
@@ -153,6 +145,7 @@ class RunningDaemon implements Daemon {
   readonly #health: HealthFile;
   readonly #paused: PausedFile;
   #reloader!: Reloader;
+  #ports!: Ports;
   readonly #watch: ConfigWatch | undefined;
   #page: StatusPage | undefined;
 
@@ -183,14 +176,13 @@ class RunningDaemon implements Daemon {
   }
 
   async start(): Promise<Daemon> {
-    const { localHost, localPort } = this.#inForce.config;
     // Before the spool is looked through, which takes seconds where much waits: a port that cannot be had is known at
     // once, and who connects meanwhile is answered a little later rather than refused.
-    const listener = listenOn(localHost, localPort);
+    this.#ports = await Ports.open(this.#inForce.config);
     try {
       await this.#open();
       try {
-        await this.#begin(listener);
+        await this.#begin();
         return this;
       } catch (error) {
         await this.alarms?.stop();
@@ -201,7 +193,7 @@ class RunningDaemon implements Daemon {
     } catch (error) {
       this.#stopping.abort();
       await this.#watching.stop();
-      listener.close();
+      this.#ports.close();
       throw error;
     }
   }
@@ -239,7 +231,7 @@ class RunningDaemon implements Daemon {
     });
   }
 
-  async #begin(listener: Deno.TcpListener): Promise<void> {
+  async #begin(): Promise<void> {
     const { config } = this.#inForce;
     const entries = await this.#intoQueue.recover();
     this.#scheduler = new Scheduler(
@@ -270,6 +262,7 @@ class RunningDaemon implements Daemon {
       ledger: this.#ledger,
       scheduler: this.#scheduler,
       receiver: this.#receiver,
+      ports: this.#ports,
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
@@ -279,7 +272,7 @@ class RunningDaemon implements Daemon {
         this.#page?.serve(web);
       },
       gone: (names) => names.forEach((name) => this.#paused.set(name, null)),
-    }, listener.addr.port);
+    }, this.#ports.port);
     this.queue = new QueueControl({
       spool: this.#spool,
       ledger: this.#events,
@@ -300,7 +293,7 @@ class RunningDaemon implements Daemon {
     this.#watching.found(queued, apart, this.#stopping.signal);
     this.alarms = this.#alarmsOf();
     this.alarms.start();
-    this.#receiver.serve(listener);
+    this.#ports.serve(this.#receiver);
     this.#scheduler.add(queued);
     this.#keepHouse();
     this.#watch?.start();
@@ -313,7 +306,7 @@ class RunningDaemon implements Daemon {
     this.balanced = this.#balance(entries, apart);
     log.info("Forwarder started", {
       aeTitle: config.localAeTitle,
-      listening: `${config.localHost}:${this.port}`,
+      listening: this.#ports.listening(config, this.port).join(", "),
       destinations: config.destinations.map((each) => each.name).join(","),
       queued: entries.length,
       spool: config.spoolDir,
@@ -332,6 +325,10 @@ class RunningDaemon implements Daemon {
 
   get port(): number {
     return this.#reloader.port;
+  }
+
+  get tlsPort(): number | undefined {
+    return this.#ports.tlsPort;
   }
 
   get config(): Config {
@@ -417,6 +414,7 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       files: this.#files,
       random: this.#options.random ?? Math.random,
+      certificates: () => certificatesInUse(this.#inForce.config, this.#ports.credentials),
       figures: () => alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
     });
   }
@@ -458,7 +456,7 @@ class RunningDaemon implements Daemon {
       scheduler: () => this.#scheduler,
       spool: () => this.#spool,
       freeBytes: () => this.#files.freeBytes(this.#inForce.config.spoolDir),
-      listening: () => [`${this.#inForce.config.localHost}:${this.port}`],
+      listening: () => this.#ports.listening(this.#inForce.config, this.port),
       associations: () => this.#receiver.open,
       index: () => this.#spool.index,
       missing: () => this.#missing,

@@ -25,7 +25,8 @@ import {
 } from "../src/dicom/uid.ts";
 import { MOST_OPERATIONS } from "../src/delivery/operations_caution.ts";
 import { DEFAULT_BACK_OFF } from "../src/delivery/retry.ts";
-import { hostFilter, type Load, refuse } from "../src/receiver/admission.ts";
+import { addressFilter } from "../src/access/address.ts";
+import { type Load, refuse } from "../src/receiver/admission.ts";
 import { canTranscode, sourceSyntax } from "../src/transcode/syntaxes.ts";
 import { MOST_CONTEXTS } from "../src/ul/negotiation.ts";
 import { PduType } from "../src/ul/pdu.ts";
@@ -191,12 +192,12 @@ Deno.test("associations are rejected with the results, sources and reasons of th
   const free: Load = { associations: 0, fromSameHost: 0, spoolRefuses: undefined };
   const only = { ...CONFIG, allowedCallingAeTitles: ["CT1"] };
   const house = "192.168.1.2";
-  const all = hostFilter([]);
+  const all = addressFilter([]);
   const refusals = [
     refuse({ ...request, protocolVersion: 2 }, house, free, CONFIG, all),
     refuse({ ...request, applicationContext: "1.2.3" }, house, free, CONFIG, all),
     refuse(request, house, free, only, all),
-    refuse(request, house, free, CONFIG, hostFilter(["10.0.0.0/8"])),
+    refuse(request, house, free, CONFIG, addressFilter(["10.0.0.0/8"])),
     refuse({ ...request, calledAeTitle: "OTHER" }, house, free, CONFIG, all),
     refuse(request, house, { ...free, associations: 50 }, CONFIG, all),
     refuse(request, house, { ...free, fromSameHost: 20 }, CONFIG, all),

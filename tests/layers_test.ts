@@ -31,6 +31,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   control: 1,
   dicom: 1,
   metrics: 1,
+  tls: 1,
   log: 0,
   clock: 0,
 };

@@ -110,8 +110,11 @@ function reachConditions(one: Destination, config: AlarmsConfig): Condition[] {
       keys.misconfigured,
       "critical",
       `${name} rejects us`,
-      `Destination ${name} (${description}) has rejected us${from}${why} and ${waiting} for it: make the AE titles and ` +
-        `the address agree in its configuration and in ours.`,
+      `Destination ${name} (${description}) has rejected us${from}${why} and ${waiting} for it: ${
+        one.reason?.startsWith("TLS to ") === true
+          ? "see to the certificates on both sides (tls of the destination)."
+          : "make the AE titles and the address agree in its configuration and in ours."
+      }`,
       { since },
     ),
   ];

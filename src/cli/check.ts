@@ -6,6 +6,7 @@ import type { Config, DestinationConfig } from "../config/load.ts";
 import { redact } from "../config/redact.ts";
 import type { SenderConfig } from "../config/access.ts";
 import { escapeText } from "../log.ts";
+import { lookAtCertificates } from "../doctor/certificates.ts";
 import { SpoolError } from "../spool/version.ts";
 import { checkVolume } from "../spool/volume_probe.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -24,15 +25,31 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
     } else warnLine(message);
     return ExitCode.Usage;
   }
+  const certificates = lookAtCertificates(config, Date.now());
+  const broken = certificates.filter(({ level }) => level === "problem");
+  if (broken.length > 0) {
+    const error = broken.map(({ text }) => text).join("\n");
+    if (json) {
+      printJson({
+        ok: false,
+        error,
+        faults: broken.map(({ text }) => ({ path: "tls", wanted: text })),
+      });
+    } else broken.forEach(({ text }) => warnLine(`${text}.`));
+    return ExitCode.Usage;
+  }
+  const warnings = [
+    ...warning === undefined ? [] : [warning],
+    ...certificates.filter(({ level }) => level === "warning").map(({ text }) => text),
+  ];
   if (json) {
-    const warnings = warning === undefined ? [] : [warning];
     printJson({ ok: true, config: redact(config), warnings });
     return ExitCode.Ok;
   }
-  if (warning !== undefined) warnLine(`${warning}.`);
+  for (const one of warnings) warnLine(`${one}.`);
   printLine(`${config.file ?? "The configuration"} is in order.`);
   printLine();
-  printLine(`Receives as   ${config.localAeTitle}, ${config.localHost} port ${config.localPort}`);
+  printLine(`Receives as   ${config.localAeTitle}, ${describeListening(config)}`);
   printLine(`From          ${whoMaySend(config)}`);
   for (const sender of config.senders) printLine(`              ${describeSender(sender)}`);
   printLine(`At most       ${limits(config)}`);
@@ -58,6 +75,18 @@ export function checkCommand(config: Config, json: boolean): ExitCode {
   );
   printLine(`Status page   ${describeWeb(config)}`);
   return ExitCode.Ok;
+}
+
+function describeListening({ localHost, localPort, tls }: Config): string {
+  const plain = `${localHost} port ${localPort}`;
+  if (tls === null) return plain;
+  const who = {
+    required: "certificate required",
+    optional: "certificate optional",
+    none: "no certificate asked for",
+  }[tls.clientCertificate];
+  const secured = `${tls.host} port ${tls.port} with TLS ${tls.minVersion} or later, ${who}`;
+  return tls.only ? secured : `${plain}; ${secured}`;
 }
 
 function describeWeb({ web }: Config): string {
@@ -102,5 +131,6 @@ function describe(destination: DestinationConfig): string {
   const { aeTitle, host, port, callingAeTitle, associations, userIdentity } = destination;
   const as = callingAeTitle === "*" ? "under the sender's AE title" : `as ${callingAeTitle}`;
   const user = userIdentity === null ? "" : `, user ${escapeText(userIdentity.username, 64)}`;
-  return `${aeTitle} at ${host} port ${port}, ${as}${user}, up to ${associations} associations`;
+  const how = destination.tls ? " with TLS" : "";
+  return `${aeTitle} at ${host} port ${port}${how}, ${as}${user}, up to ${associations} associations`;
 }

@@ -27,6 +27,7 @@ import { sendCommand } from "./send.ts";
 import { addService } from "./service_verbs.ts";
 import { setupCommand, type SetupOptions, withSetupOptions } from "./setup.ts";
 import { printJson, warnLine } from "./terminal.ts";
+import { tlsNewCommand } from "./tls_new.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 import { standardInput, userPasswordCommand, webPasswordCommand } from "./web_password.ts";
@@ -213,6 +214,15 @@ function build(finish: (code: number) => void): Command {
     .action(async (name: string, options: Common) => {
       const path = resolve(await findConfigFile(common(options).config));
       finish(await userPasswordCommand(path, name, standardInput()));
+    });
+
+  verb("tls-new", "make a certificate authority and certificates for TLS, for a site without")
+    .option("--dir <folder>", "where the files go; none is overwritten", "tls")
+    .option("--name <host...>", "names and addresses of this machine, as senders call it")
+    .option("--json", "as JSON")
+    .action(async (options: { dir: string; name?: string[]; json?: boolean }) => {
+      const { dir, name = [], json = false } = options;
+      finish(await tlsNewCommand({ dir, name, json, now: Date.now() }));
     });
 
   addService(verb("service", "run the forwarder as a service of this system"), {

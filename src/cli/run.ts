@@ -8,7 +8,7 @@
  */
 
 import type { Config } from "../config/load.ts";
-import { type Daemon, ListenError, startDaemon } from "../daemon.ts";
+import { type Daemon, ListenError, startDaemon, TlsError } from "../daemon.ts";
 import { closeLogging, configureLogging, getLog } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { ExitCode } from "./exit_code.ts";
@@ -110,7 +110,8 @@ export async function runCommand(
 }
 
 async function cannotStart(error: unknown, options: RunOptions): Promise<ExitCode> {
-  const known = error instanceof ListenError || error instanceof SpoolError;
+  const known = error instanceof ListenError || error instanceof SpoolError ||
+    error instanceof TlsError;
   const message = error instanceof Error ? error.message : String(error);
   if (known) log.error("Cannot start: {reason}", { reason: message });
   else {
@@ -121,6 +122,8 @@ async function cannotStart(error: unknown, options: RunOptions): Promise<ExitCod
     ? ExitCode.PortInUse
     : error instanceof SpoolError
     ? ExitCode.Spool
+    : error instanceof TlsError
+    ? ExitCode.Usage
     : ExitCode.Failed;
   await options.cannotStart?.(code, `Cannot start: ${message}`);
   return code;

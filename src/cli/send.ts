@@ -13,8 +13,8 @@ import { escapeText } from "../log.ts";
 import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import { MOST_CONTEXTS, planContexts } from "../ul/negotiation.ts";
-import { connectTcp } from "../ul/transport.ts";
 import { saidToBe } from "../ul/user_information.ts";
+import { connectTo } from "../ul/connect.ts";
 import { ExitCode } from "./exit_code.ts";
 import { type DicomFile, FileDataSet, inspect, walk } from "./file_source.ts";
 import { bar, formatBytes, printJson, printLine, ProgressLine, warnLine } from "./terminal.ts";
@@ -116,7 +116,7 @@ async function associate(
   node: Node,
   signal: AbortSignal,
 ): Promise<ServiceUser> {
-  const transport = await connectTcp(node.host, node.port, 15_000, signal);
+  const transport = await connectTo(node, 15_000, signal);
   const contexts = planContexts(group, false);
   const association = await Association.request(
     transport,

@@ -7,6 +7,7 @@
 
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { MAX_DESTINATIONS } from "./schema.ts";
+import { tlsFaults } from "./tls.ts";
 
 /** One wrong setting: where it is (`destinations[1].port`), what stands there, and what is wanted instead. */
 export interface ConfigFault {
@@ -71,6 +72,12 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...loopFaults(file, destinations),
     ...webFaults(file.web, file.local_port ?? 11_112),
     ...senderFaults(file),
+    ...tlsFaults(file.tls, destinations, {
+      ...isSettings(file.tls) && file.tls.only === true
+        ? {}
+        : { local_port: file.local_port ?? 11_112 },
+      "web.port": isSettings(file.web) ? file.web.port ?? 8104 : 8104,
+    }),
     ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
   ];
 }
@@ -170,18 +177,26 @@ function isWithin(inner: string, outer: string): boolean {
 /** A destination that is this very listener would send each instance round for ever. */
 function loopFaults(file: Settings, destinations: readonly unknown[]): ConfigFault[] {
   const faults: ConfigFault[] = [];
-  const listening = file.local_host ?? "0.0.0.0";
+  const tls = isSettings(file.tls) ? file.tls : undefined;
+  const ours: Record<string, readonly [host: unknown, port: unknown]> = {
+    local_port: [file.local_host, file.local_port ?? 11_112],
+    ...tls === undefined ? {} : { "tls.port": [tls.host ?? file.local_host, tls.port ?? 2762] },
+  };
   const loopback = ["127.0.0.1", "::1", "localhost"];
-  const check = (path: string, host: unknown, port: unknown) => {
-    if (typeof host !== "string" || port !== (file.local_port ?? 11_112)) return;
+  const checkOne = (path: string, host: unknown, port: unknown, own: string) => {
+    const [listening = "0.0.0.0", ownPort] = ours[own]!;
+    if (typeof host !== "string" || port !== ownPort) return;
     const reached = loopback.includes(host) &&
       ["0.0.0.0", "::", ...loopback].includes(String(listening));
     if (!reached && host !== listening) return;
     faults.push({
       path,
       value: port,
-      wanted: "another node's port: this one is our own local_port",
+      wanted: `another node's port: this one is our own ${own}`,
     });
+  };
+  const check = (path: string, host: unknown, port: unknown) => {
+    for (const own of Object.keys(ours)) checkOne(path, host, port, own);
   };
   check("pacs_port", file.pacs_host, file.pacs_port ?? 104);
   for (const [index, destination] of destinations.entries()) {

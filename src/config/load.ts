@@ -18,6 +18,7 @@ import {
 import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
+import { type ClientTlsConfig, clientTlsFrom, type ServerTlsConfig, serverTlsFrom } from "./tls.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
 import { readableSecrets } from "./secrets.ts";
 
@@ -27,6 +28,8 @@ export interface DicomDestinationConfig {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  /** Null or absent = plain. */
+  readonly tls?: ClientTlsConfig | null;
   readonly aeTitle: string;
   /** "*" = the calling AE title of whoever sent the instance. */
   readonly callingAeTitle: string;
@@ -126,6 +129,8 @@ export interface Config {
   /** Whether a changed file is applied by itself. */
   readonly watchConfig: boolean;
   readonly alarms: AlarmsConfig;
+  /** Null = nothing is received with TLS. */
+  readonly tls: ServerTlsConfig | null;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -273,6 +278,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     },
     watchConfig: raw.watch_config,
     alarms: alarmsFrom(raw, folder),
+    tls: serverTlsFrom(raw.tls, raw.local_host, folder),
   };
 }
 
@@ -306,6 +312,7 @@ function oneDestination(
     name,
     host: raw.host,
     port: raw.port,
+    tls: clientTlsFrom(raw.tls, folder),
     aeTitle: raw.ae_title.trim(),
     callingAeTitle: (raw.calling_ae_title ?? file.local_ae_title).trim(),
     associations: raw.associations,

@@ -127,11 +127,6 @@ function addressRange() {
   return text(/^[0-9A-Fa-f:.]+(\/[0-9]{1,3})?$/, wanted).refine(isAddressRange, { error: wanted });
 }
 
-function reserved(what: string) {
-  return z.null({ error: `nothing: ${what} not supported by this version; remove the key` })
-    .optional().describe(`Reserved: ${what} not supported by this version.`);
-}
-
 /** As src/access/password.ts makes it: scrypt with its parameters, salt and hash in base64url. */
 const PASSWORD_HASH =
   /^\$scrypt\$ln=1[0-7],r=([1-9]|1[0-6]),p=[1-8]\$[A-Za-z0-9_-]{16,64}\$[A-Za-z0-9_-]{43}$/;
@@ -140,11 +135,70 @@ function retryAttempts() {
   return whole(0, 100);
 }
 
+function pemFiles(what: string) {
+  const wanted = `the path of ${what} (PEM), or a list of such paths`;
+  return z.union([path(what), list(path(what), wanted).min(1, { error: wanted })], {
+    error: wanted,
+  });
+}
+
+function passphrase() {
+  return text(/^[^\p{Cc}]{1,1024}$/u, "a passphrase");
+}
+
+function tlsVersion() {
+  return z.enum(["1.2", "1.3"], { error: '"1.2" or "1.3"' }).default("1.2");
+}
+
+const clientTls = section({
+  ca: pemFiles("a file of certificates").optional().describe(
+    "File or files (PEM) with the issuers of the node's certificate; public issuers when absent.",
+  ),
+  certificate: path("a certificate (PEM)").optional().describe(
+    "Our certificate (PEM), for a node that wants one.",
+  ),
+  key: path("a key (PEM)").optional().describe("Its private key (PEM)."),
+  key_passphrase: passphrase().optional().describe("What the key is encrypted with; never shown."),
+  server_name: host().optional().describe(
+    "Name or address that the node's certificate has to be for; host when absent.",
+  ),
+  verify_name: flag().default(true).describe(
+    "false = take a certificate of a trusted issuer whatever name it is for.",
+  ),
+  min_version: tlsVersion().describe("Oldest version of TLS that is spoken."),
+}, "TLS towards this node, or true");
+
+const serverTls = section({
+  port: whole(0, 65_535, " (0 = any free port)").default(2762).describe(
+    "TCP port we listen on with TLS.",
+  ),
+  host: host().optional().describe("Address we listen on with TLS; local_host when absent."),
+  certificate: path("a certificate (PEM)").describe(
+    "Our certificate (PEM), those of its issuers behind it.",
+  ),
+  key: path("a key (PEM)").describe("Its private key (PEM)."),
+  key_passphrase: passphrase().optional().describe("What the key is encrypted with; never shown."),
+  ca: pemFiles("a file of certificates").optional().describe(
+    "File or files (PEM) with the issuers of senders' certificates: who may send.",
+  ),
+  client_certificate: z.enum(["required", "optional", "none"], {
+    error: '"required", "optional" or "none"',
+  }).default("required").describe(
+    "Whether senders have to show a certificate by an issuer in ca; a bad one is never accepted.",
+  ),
+  min_version: tlsVersion().describe("Oldest version of TLS that is spoken."),
+  only: flag().default(false).describe(
+    "Receive nothing without TLS: local_port is not listened on.",
+  ),
+}, "receiving with TLS");
+
 const dicomDestination = section({
   type: z.literal("dicom").optional().describe('"dicom" (the default): a DICOM node.'),
   name: name().describe("Its name in logs, routes and folders; unique."),
   host: host().describe("Host name or IP address of the node."),
   port: port().describe("TCP port of the node."),
+  tls: z.union([flag(), clientTls], { error: "true, false, or an object with settings of TLS" })
+    .optional().describe("Send with TLS: true, or how; plain when absent."),
   ae_title: aeTitle().describe("AE title of the node (called AE title)."),
   calling_ae_title: aeTitle().optional().describe(
     'AE title we present; local_ae_title when absent, "*" passes the sender\'s own on.',
@@ -430,7 +484,7 @@ export const configSchema = section({
     "Apply this file while the forwarder runs, whenever it is saved; one with faults changes nothing.",
   ),
   alarms: alarms.prefault({}).describe("What is an alarm, and who is told."),
-  tls: reserved("TLS is"),
+  tls: serverTls.nullable().optional().describe("Receive with TLS, too; plain alone when absent."),
   web: section({
     enabled: flag().default(true).describe("Serve the status page and the API."),
     host: host().default("127.0.0.1").describe(

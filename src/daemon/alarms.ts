@@ -7,7 +7,7 @@
 
 import { join } from "node:path";
 import { Alarms, type AlarmStore } from "../alarms/alarms.ts";
-import type { AlarmSnapshot, Failure } from "../alarms/snapshot.ts";
+import type { AlarmSnapshot, Certificate, Failure } from "../alarms/snapshot.ts";
 import type { WriteEvent } from "../alarms/event_log.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/load.ts";
@@ -54,10 +54,14 @@ export interface AlarmParts {
   /** 0 to 1 */
   readonly random: () => number;
   readonly figures: () => AlarmFigures;
+  /** Those in use. */
+  readonly certificates: () => readonly Certificate[];
 }
 
 /** The alarms of a forwarder; not started yet. */
-export function alarmsOf({ config, version, clock, files, random, figures }: AlarmParts): Alarms {
+export function alarmsOf(
+  { config, version, clock, files, random, figures, certificates }: AlarmParts,
+): Alarms {
   const reasons = new FailureReasons(files, config.spoolDir, clock);
   const write: WriteEvent = (level, id, text) => writeEvent(runTool, level, id, text);
   return new Alarms({
@@ -70,7 +74,7 @@ export function alarmsOf({ config, version, clock, files, random, figures }: Ala
     ...(Deno.build.os === "windows" ? { writeEvent: write } : {}),
     snapshot: () => {
       const now = figures();
-      return { ...now, certificates: [], failures: reasons.look(now.destinations) };
+      return { ...now, certificates: certificates(), failures: reasons.look(now.destinations) };
     },
   });
 }

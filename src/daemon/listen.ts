@@ -13,17 +13,22 @@ export class ListenError extends Error {
  * @param port 0 = any free one
  * @throws {ListenError} that says what to do about it
  */
-export function listenOn(host: string, port: number): Deno.TcpListener {
+export function listenOn(
+  host: string,
+  port: number,
+  portSetting = "local_port",
+  hostSetting = "local_host",
+): Deno.TcpListener {
   try {
     return Deno.listen({ hostname: host, port });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const why = error instanceof Deno.errors.AddrInUse
-      ? "another program listens on it; stop that one, or set another local_port"
+      ? `another program listens on it; stop that one, or set another ${portSetting}`
       : error instanceof Deno.errors.PermissionDenied
       ? "this user may not; ports below 1024 need the right to"
       : error instanceof Deno.errors.AddrNotAvailable
-      ? "no network interface has that address; set another local_host"
+      ? `no network interface has that address; set another ${hostSetting}`
       : message;
     throw new ListenError(`Cannot listen on ${host}, port ${port}: ${why}`, { cause: error });
   }

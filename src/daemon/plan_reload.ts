@@ -62,6 +62,7 @@ const SETTINGS: Readonly<Record<Exclude<keyof Config, "file">, Setting>> = {
   watchConfig: atOnce("watch_config"),
   web: atOnce("web", false),
   alarms: atOnce("alarms", false),
+  tls: { key: "tls", need: "own step", told: false },
 };
 
 /** A destination of the new configuration, and what is new about it. */

@@ -7,6 +7,7 @@
  * A configuration with faults changes nothing and is told of until one without is there.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { type Config, ConfigError, loadConfig } from "../config/load.ts";
 import type { ReloadResult } from "../control/views.ts";
 import type { Destination } from "../delivery/outcome.ts";
@@ -19,6 +20,7 @@ import type { Spool } from "../spool/spool.ts";
 import type { InForce } from "./in_force.ts";
 import type { IntoQueue } from "./into_queue.ts";
 import { ListenError, listenOn } from "./listen.ts";
+import type { Ports } from "./ports.ts";
 import { planReload, type ReloadPlan } from "./plan_reload.ts";
 
 const log = getLog("daemon");
@@ -38,6 +40,7 @@ export interface ReloaderParts {
   readonly ledger: Ledger;
   readonly scheduler: Scheduler;
   readonly receiver: Receiver;
+  readonly ports: Ports;
   readonly service: StoreService;
   readonly intoQueue: IntoQueue;
   readonly destinationOf: (settings: Config["destinations"][number], config: Config) => Destination;
@@ -169,10 +172,19 @@ export class Reloader {
     const destinations = plan.destinations.map(({ settings, change }) =>
       change === "kept" ? settings.name : destinationOf(settings, plan.config)
     );
-    const refusal = await this.#listenElsewhere(plan);
+    const elsewhere = await this.#listenElsewhere(plan);
+    const { localHost, localPort, tls, timeouts, logLevel, logRetentionDays } = inForce.config;
+    const tlsRefusal = isDeepStrictEqual(tls, plan.config.tls)
+      ? null
+      : await this.#parts.ports.change(plan.config.tls, receiver);
     if (this.#isStopped) return STOPPING;
-    const { localHost, localPort, timeouts, logLevel, logRetentionDays } = inForce.config;
-    const config = refusal === null ? plan.config : { ...plan.config, localHost, localPort };
+    const config = {
+      ...plan.config,
+      ...elsewhere === null ? {} : { localHost, localPort },
+      ...tlsRefusal === null ? {} : { tls },
+    };
+    const refusals = [elsewhere, tlsRefusal].filter((one) => one !== null);
+    const refusal = refusals.length === 0 ? null : refusals.join(". ");
 
     // From here to the next empty line all is one step.
     inForce.put(config);
@@ -226,7 +238,7 @@ export class Reloader {
   /** Listens where it is wanted. In words why that cannot be, where it listens as before; null where all is well. */
   async #listenElsewhere({ listen }: ReloadPlan): Promise<string | null> {
     const { inForce, receiver } = this.#parts;
-    if (listen === null) return null;
+    if (listen === null || !this.#parts.ports.isPlain) return null;
     const { localHost } = inForce.config;
     const isSame = listen.host === localHost && listen.port === this.port;
     if (isSame) return null;

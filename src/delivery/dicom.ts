@@ -15,7 +15,8 @@ import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import { type AcceptedContext, planContexts, type StoragePair } from "../ul/negotiation.ts";
 import type { ProposedContext } from "../ul/pdu.ts";
-import { connectTcp, TransportError } from "../ul/transport.ts";
+import { connectTo } from "../ul/connect.ts";
+import { TransportError } from "../ul/transport.ts";
 import { saidToBe } from "../ul/user_information.ts";
 import { DicomSession, type SessionSetting } from "./dicom_session.ts";
 import { openForDelivery } from "./open_entry.ts";
@@ -163,9 +164,9 @@ export class DicomDestination implements Destination, SessionSetting {
     contexts: readonly ProposedContext[],
     signal: AbortSignal,
   ): Promise<Association> {
-    const { host, port, aeTitle, timeouts, maxPduLength, userIdentity } = this.#config;
+    const { aeTitle, timeouts, maxPduLength, userIdentity } = this.#config;
     const asked = asks(this.#asking);
-    const transport = await connectTcp(host, port, timeouts.connectMs, signal);
+    const transport = await connectTo(this.#config, timeouts.connectMs, signal);
     const giveUp = () => transport.close();
     // The connection may have come about in the very moment of the abort.
     if (signal.aborted) giveUp();
@@ -267,7 +268,8 @@ function endOf(error: unknown): "answered" | "broken-off" | undefined {
 /** Whether an association that did not come about is a matter of reach or of configuration. */
 function whyNot(error: unknown): unknown {
   if (error instanceof TransportError) {
-    return new DestinationError("unreachable", error.message, error);
+    const kind = error.kind === "security" ? "misconfigured" : "unreachable";
+    return new DestinationError(kind, error.message, error);
   }
   if (!(error instanceof AssociationError)) return error;
   const reject = error.reject;

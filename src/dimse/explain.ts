@@ -6,12 +6,11 @@
 
 import { escapeText } from "../log.ts";
 import { AssociationError } from "../ul/association_error.ts";
+import type { Peer } from "../ul/connect.ts";
 import { TransportError } from "../ul/transport.ts";
 
 /** A node to talk to. */
-export interface Node {
-  readonly host: string;
-  readonly port: number;
+export interface Node extends Peer {
   readonly aeTitle: string;
   readonly callingAeTitle: string;
   /** Whom it is told we are; nobody where absent. */
@@ -46,6 +45,12 @@ function explainTransport(error: TransportError, { host, port }: Node): Explanat
         problem: `No answer from ${host}, port ${port}.`,
         advice:
           "Is the host name or address right, is the machine on, does a firewall between drop the connection?",
+      };
+    case "security":
+      return {
+        problem: `${escapeText(error.message, 600)}.`,
+        advice:
+          "Compare ca, certificate, key and server_name in the destination's tls with what its administrator gave you.",
       };
     case "name-not-found":
       return {
@@ -95,7 +100,8 @@ function explainAssociation(error: AssociationError, node: Node): Explanation {
       return {
         problem:
           `${host}, port ${port}, took the connection but did not answer the association request.`,
-        advice: "Is this a DICOM port, and not one for TLS or for the web?",
+        advice:
+          "Is this a DICOM port, and not one for the web? Where it is one for TLS, set tls of the destination.",
       };
     case "aborted":
       return {
@@ -112,7 +118,7 @@ function explainAssociation(error: AssociationError, node: Node): Explanation {
       return {
         problem: `${host} closed the connection without an answer.`,
         advice:
-          "Some systems do so instead of rejecting: check both AE titles, and whether the port is one for TLS.",
+          "Some systems do so instead of rejecting: check both AE titles, and whether the port is one for TLS (tls of the destination).",
       };
   }
 }

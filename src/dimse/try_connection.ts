@@ -8,7 +8,7 @@ import { describeStatus, SUCCESS } from "../dicom/status.ts";
 import { EXPLICIT_VR_LE, IMPLICIT_VR_LE, VERIFICATION } from "../dicom/uid.ts";
 import { escapeText } from "../log.ts";
 import { Association } from "../ul/association.ts";
-import { connectTcp } from "../ul/transport.ts";
+import { connectTo } from "../ul/connect.ts";
 import { saidToBe } from "../ul/user_information.ts";
 import { explain, type Node } from "./explain.ts";
 import { ServiceUser } from "./scu.ts";
@@ -62,10 +62,13 @@ export async function testConnection(
   let association: Association | undefined;
   let stop = () => {};
   try {
-    const transport = await connectTcp(node.host, node.port, timeouts.connectMs, signal);
+    const transport = await connectTo(node, timeouts.connectMs, signal);
     stop = () => transport.close();
     signal.addEventListener("abort", stop);
-    done("connection", `${node.host}, port ${node.port}, is reachable`);
+    done(
+      "connection",
+      `${node.host}, port ${node.port}, is reachable${node.tls ? ", with TLS" : ""}`,
+    );
     association = await Association.request(
       transport,
       node.callingAeTitle,

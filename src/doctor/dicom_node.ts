@@ -13,8 +13,9 @@ import { inMemory, ServiceUser } from "../dimse/scu.ts";
 import { escapeText } from "../log.ts";
 import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
+import { secureTo } from "../ul/connect.ts";
 import type { ProposedContext, UserInformation } from "../ul/pdu.ts";
-import { Transport } from "../ul/transport.ts";
+import { Transport, TransportError } from "../ul/transport.ts";
 import { saidToBe } from "../ul/user_information.ts";
 import { Acceptance, judgeAcceptance, judgeWaiting, matrix, planProbes } from "./contexts.ts";
 import {
@@ -163,7 +164,12 @@ async function withAssociation(
     const stop = AbortSignal.any([signal, AbortSignal.timeout(limit(timeouts.connectMs))]);
     const connection = await Deno.connect({ hostname: address, port, signal: stop });
     connection.setNoDelay(true);
-    recorded = new Recorded(connection);
+    const { hostname: ourAddress } = connection.localAddr;
+    const { host, tls } = node;
+    const spoken = tls
+      ? await secureTo(connection, { host, port, tls }, limit(timeouts.connectMs), signal)
+      : connection;
+    recorded = new Recorded(spoken, ourAddress);
     const transport = new Transport(recorded, address, port);
     close = () => transport.close();
     signal.addEventListener("abort", close);
@@ -189,6 +195,13 @@ async function withAssociation(
   } catch (error) {
     await association?.abort();
     if (signal.aborted) return stopped("association");
+    if (error instanceof TransportError) {
+      return problem("tls", escapeText(error.message, 600), {
+        text:
+          "Compare ca, certificate, key and server_name in tls of the destination with what its administrator gives you.",
+        rank: Rank.Associating,
+      });
+    }
     if (!(error instanceof AssociationError) || recorded === undefined) {
       return notConnected(error, node);
     }
@@ -203,7 +216,7 @@ async function withAssociation(
       node,
       ourAddress: recorded.ourAddress,
       first: recorded.first,
-      afterTls: await perhapsTls(error, recorded.first, node, signal),
+      afterTls: node.tls ? undefined : await perhapsTls(error, recorded.first, node, signal),
     });
   } finally {
     signal.removeEventListener("abort", close);

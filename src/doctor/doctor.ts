@@ -6,6 +6,7 @@
  */
 
 import type { Config, DestinationConfig } from "../config/load.ts";
+import { lookAtCertificates } from "./certificates.ts";
 import { probeClock } from "./clock.ts";
 import { type NodeFacts, probeNode } from "./dicom_node.ts";
 import { probeDirectory } from "./directory_destination.ts";
@@ -74,6 +75,10 @@ async function examineHere(
     ["spool", () => probeSpool(config, tell, signal)],
     ["rights", () => probeRights(config, tell)],
     ["receiving", () => probeReceiving(config, around, tell, signal)],
+    ["certificates", () => {
+      lookAtCertificates(config, now()).forEach(tell);
+      return Promise.resolve();
+    }],
     ["clock", () => probeClock(config, tell, now)],
   ];
   for (const [name, step] of steps) {

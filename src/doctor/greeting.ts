@@ -53,7 +53,7 @@ export function judgeGreeting(
       return {
         text: `port ${port} expects TLS, and we speak plain DICOM`,
         change:
-          "Have the PACS open a port for DICOM without TLS and set the destination's port to it (often 104 or 11112; 2762 is the one for TLS), or put a TLS tunnel such as stunnel between.",
+          "Set tls of the destination (true, or an object with the ca, certificate and key that the PACS's administrator gives you), or set its port to one for DICOM without TLS (often 104 or 11112).",
       };
     case "http":
       return {

@@ -143,11 +143,14 @@ export function judgeTries(
 
 /** A connection that keeps the first bytes that came over it. */
 export class Recorded implements Connection {
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: Connection;
+  readonly #ourAddress: string;
   readonly #first: number[] = [];
 
-  constructor(connection: Deno.TcpConn) {
+  /** @param ourAddress of this machine, on this connection */
+  constructor(connection: Connection, ourAddress: string) {
     this.#connection = connection;
+    this.#ourAddress = ourAddress;
   }
 
   /** Up to 64. */
@@ -157,7 +160,7 @@ export class Recorded implements Connection {
 
   /** The address of this machine that the node sees, but for what translates addresses on the way. */
   get ourAddress(): string {
-    return this.#connection.localAddr.hostname;
+    return this.#ourAddress;
   }
 
   async read(into: Uint8Array): Promise<number | null> {

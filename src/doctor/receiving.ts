@@ -6,8 +6,11 @@
  */
 
 import type { Config } from "../config/load.ts";
+import type { ServerTlsConfig } from "../config/tls.ts";
 import { testConnection } from "../dimse/try_connection.ts";
 import { type Finding, ok, problem, Rank, type Tell, unknown, warning } from "./finding.ts";
+import { recognise } from "./greeting.ts";
+import { offerTls } from "./reach.ts";
 
 /** How the port is: as `setup` finds out. */
 export type PortState =
@@ -48,9 +51,14 @@ export async function probeReceiving(
   signal: AbortSignal,
 ): Promise<void> {
   const running = around.running();
-  const port = config.localPort === 0 ? undefined : around.port();
-  tell(judgePort(config, port, running));
-  if (port?.kind === "ours") tell(await echoToOurselves(config, signal));
+  if (config.tls?.only !== true) {
+    const port = config.localPort === 0 ? undefined : around.port();
+    tell(judgePort(config, port, running));
+    if (port?.kind === "ours") tell(await echoToOurselves(config, signal));
+  }
+  if (config.tls !== null && config.tls.port !== 0 && running === true) {
+    tell(await judgeTlsPort(config.tls, signal));
+  }
   tell(judgeService(await around.service(), running, config.file));
   tell(judgeFirewall(await around.firewall(), config.localPort, Deno.build.os));
 }
@@ -86,6 +94,22 @@ export function judgePort(
   return warning("port", `port ${localPort} is free: no forwarder listens on it`, {
     text:
       `Start the forwarder: until then modalities that call ${localAeTitle} on port ${localPort} are refused.`,
+    rank: Rank.Receiving,
+  });
+}
+
+/** Whether our TLS port speaks TLS. An association is not asked for: we may have no certificate that it takes. */
+async function judgeTlsPort(
+  { host, port }: ServerTlsConfig,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  const answer = await offerTls(address, port, TIMEOUTS.connectMs, signal);
+  if (recognise(answer) === "tls") {
+    return ok("tls port", `the forwarder speaks TLS on port ${port}`);
+  }
+  return problem("tls port", `nothing speaks TLS on ${host} port ${port}`, {
+    text: "Restart the forwarder: it was started with another tls.port, or its log says why not.",
     rank: Rank.Receiving,
   });
 }

@@ -24,6 +24,7 @@ import { Door } from "./door.ts";
 import { type Identified, UserIdentities } from "./identity.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import type { StoreCount, StoreService } from "./store.ts";
+import type { Accepted, Listener } from "./tls_listener.ts";
 
 const log = getLog("receiver");
 
@@ -32,6 +33,9 @@ const ACCEPT_LOG_MS = 60_000;
 
 /** When stopping, an association that has been silent for so long is over, in ms. */
 const QUIET_MS = 1000;
+
+/** Connections come in by one or both of these. */
+export type PortKind = "plain" | "tls";
 
 /** One connection, from accept to closed. */
 interface Connection {
@@ -59,8 +63,8 @@ export class Receiver {
   readonly #connections = new Set<Connection>();
   #acceptFailedAt = -Infinity;
   #isStopped = false;
-  #listener: Deno.TcpListener | undefined;
-  #accepting: Promise<void> = Promise.resolve();
+  readonly #listeners = new Map<PortKind, Listener>();
+  readonly #accepting = new Map<PortKind, Promise<void>>();
 
   constructor(config: Config, spool: Spool, service: StoreService, observer?: ReceptionObserver) {
     this.#config = config;
@@ -89,19 +93,19 @@ export class Receiver {
    * Begins to accept what connects, and has connected since the listener was made. One that was served before is closed;
    * the associations it brought go on.
    */
-  serve(listener: Deno.TcpListener): void {
+  serve(listener: Listener, kind: PortKind = "plain"): void {
     if (this.#isStopped) return listener.close();
-    const left = this.leave();
-    this.#listener = listener;
-    this.#accepting = Promise.all([left, this.#accept(listener)]).then(() => {});
+    const left = this.leave(kind);
+    this.#listeners.set(kind, listener);
+    this.#accepting.set(kind, Promise.all([left, this.#accept(listener)]).then(() => {}));
   }
 
   /** Accepts nothing more, until another listener is served. Resolves when the port is free. */
-  leave(): Promise<void> {
-    this.#listener?.close();
-    this.#listener = undefined;
+  leave(kind: PortKind = "plain"): Promise<void> {
+    this.#listeners.get(kind)?.close();
+    this.#listeners.delete(kind);
     // A listener keeps its port for as long as somebody waits to accept from it.
-    return this.#accepting;
+    return this.#accepting.get(kind) ?? Promise.resolve();
   }
 
   /** Associations being served. */
@@ -116,7 +120,7 @@ export class Receiver {
    */
   async stop(within: number): Promise<void> {
     this.#isStopped = true;
-    await this.leave();
+    await Promise.all([this.leave("plain"), this.leave("tls")]);
     const deadline = performance.now() + within;
     while (this.#connections.size > 0 && performance.now() < deadline) {
       for (const connection of this.#connections) {
@@ -133,9 +137,9 @@ export class Receiver {
     this.#refusals.stop();
   }
 
-  async #accept(listener: Deno.TcpListener): Promise<void> {
+  async #accept(listener: Listener): Promise<void> {
     for (;;) {
-      let connection: Deno.TcpConn;
+      let connection: Accepted;
       try {
         connection = await listener.accept();
       } catch (error) {
@@ -170,7 +174,7 @@ export class Receiver {
     });
   }
 
-  async #run(tcp: Deno.TcpConn): Promise<void> {
+  async #run(tcp: Accepted): Promise<void> {
     const { hostname, port } = tcp.remoteAddr;
     const transport = new Transport(tcp, hostname, port);
     const connection: Connection = {

@@ -16,11 +16,13 @@ import type { Settings } from "./settings.ts";
  * The DICOM node that some settings make, with all its defaults.
  *
  * @param settings of which only what makes one destination is looked at
+ * @param folder that relative paths start from
  * @returns undefined where they are not right
  */
 export function nodeOf(
   settings: Settings,
   part: { readonly pacs: true } | { readonly destination: Settings },
+  folder = "/",
 ): DicomDestinationConfig | undefined {
   const keys = ["local_ae_title", "local_port", "local_host"];
   if ("pacs" in part) keys.push("pacs_host", "pacs_port", "pacs_ae_title");
@@ -28,7 +30,7 @@ export function nodeOf(
   if ("destination" in part) chosen.push(["destinations", [part.destination]]);
   let config: Config;
   try {
-    config = configFrom(Object.fromEntries(chosen), "/");
+    config = configFrom(Object.fromEntries(chosen), folder);
   } catch (error) {
     if (error instanceof ConfigError) return undefined;
     throw error;

@@ -34,7 +34,7 @@ export async function askDestinations(
     ]);
     if (next === "done") return changed;
     if (next === "test") {
-      for (const one of nodes) await testOne(screen, changed, one);
+      for (const one of nodes) await testOne(screen, changed, one, folder);
     } else if (next.startsWith("add")) {
       changed = await edit(screen, changed, folder, list.length, next === "add-folder");
     } else changed = await askOne(screen, changed, folder, Number(next));
@@ -64,13 +64,18 @@ async function askOne(
   if (next === "edit") {
     return await edit(screen, settings, folder, index, one.type === "directory");
   }
-  if (next === "test") await testOne(screen, settings, one);
+  if (next === "test") await testOne(screen, settings, one, folder);
   if (next === "remove") return await remove(screen, settings, index);
   return settings;
 }
 
-async function testOne(screen: Screen, settings: Settings, one: Settings): Promise<void> {
-  const node = nodeOf(settings, { destination: one });
+async function testOne(
+  screen: Screen,
+  settings: Settings,
+  one: Settings,
+  folder: string,
+): Promise<void> {
+  const node = nodeOf(settings, { destination: one }, folder);
   if (node !== undefined) await showTest(screen, node);
   else screen.warn(`${title(one)}: the test waits until its settings are put right.`);
 }
@@ -162,7 +167,7 @@ async function edit(
     );
   }
   if (!isFolder && await screen.yes("Test the connection now?", true)) {
-    await testOne(screen, result, one);
+    await testOne(screen, result, one, folder);
   }
   return result;
 }

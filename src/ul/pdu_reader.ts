@@ -15,6 +15,9 @@ import {
 import { decodeControlPdu, isKnownPduType, MalformedPdu } from "./pdu_decode.ts";
 import type { Transport } from "./transport.ts";
 
+/** First byte of a TLS handshake (RFC 8446 §5.1), which is no type of PDU. */
+const TLS_HANDSHAKE = 0x16;
+
 /** The longest PDU other than P-DATA-TF, in bytes: 128 contexts of 100 transfer syntaxes each fit. */
 const LONGEST_CONTROL_PDU = 1024 * 1024;
 
@@ -123,7 +126,9 @@ export class PduReader {
       const length = this.#u32(this.#start + 2);
       if (!isKnownPduType(type)) {
         throw new MalformedPdu(
-          `PDU type 0x${type.toString(16).padStart(2, "0")} is none of PS3.8`,
+          type === TLS_HANDSHAKE
+            ? "it speaks TLS, and this port is one without TLS (tls.port is the other)"
+            : `PDU type 0x${type.toString(16).padStart(2, "0")} is none of PS3.8`,
           AbortReason.UnrecognizedPdu,
         );
       }

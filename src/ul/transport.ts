@@ -12,7 +12,7 @@ import { isIP } from "node:net";
 /** What a connection failed of; `kind` is for decisions, the message for people. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
-  readonly kind: "timeout" | "closed" | "refused" | "unreachable" | "name-not-found";
+  readonly kind: "timeout" | "closed" | "refused" | "unreachable" | "name-not-found" | "security";
 
   constructor(kind: TransportError["kind"], message: string, cause?: unknown) {
     super(message, { cause });
@@ -193,6 +193,17 @@ export async function connectTcp(
   signal: AbortSignal,
   resolve: Resolve = systemResolve,
 ): Promise<Transport> {
+  return new Transport(await dialTcp(host, port, timeoutMs, signal, resolve), host, port);
+}
+
+/** The same, as the runtime's own connection. */
+export async function dialTcp(
+  host: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+  resolve: Resolve = systemResolve,
+): Promise<Deno.TcpConn> {
   signal.throwIfAborted();
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), timeoutMs);
@@ -203,7 +214,7 @@ export async function connectTcp(
     addresses = await unlessAborted(resolve(host), stop);
     const connection = await connectToOne(addresses, port, until, stop);
     connection.setNoDelay(true);
-    return new Transport(connection, host, port);
+    return connection;
   } catch (error) {
     signal.throwIfAborted();
     const where = `${host}:${port}`;

@@ -7,11 +7,12 @@ interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly items?: Node;
   readonly oneOf?: readonly Node[];
+  readonly anyOf?: readonly Node[];
 }
 
 /** Every key below `node` as the documentation writes it (`destinations[].timeouts.idle`), with its default. */
 function* keysOf(node: Node, path = ""): Generator<[string, unknown]> {
-  for (const part of node.oneOf ?? []) yield* keysOf(part, path);
+  for (const part of [...node.oneOf ?? [], ...node.anyOf ?? []]) yield* keysOf(part, path);
   if (node.items !== undefined) yield* keysOf(node.items, `${path}[]`);
   for (const [key, child] of Object.entries(node.properties ?? {})) {
     const inner = path === "" ? key : `${path}.${key}`;
@@ -40,11 +41,11 @@ Deno.test("docs/configuration.md tells the default that the program uses", () =>
 
 Deno.test("the examples of docs/configuration.md are configurations the program takes", () => {
   const examples = Array.from(TEXT.matchAll(/^```json\n(.*?)^```$/gms), (match) => match[1]!);
-  assert.equal(examples.length, 4);
+  assert.equal(examples.length, 5);
   const destinations = examples.map((example) =>
     parseConfig(example, "config.json").destinations.map((each) => each.name)
   );
-  assert.deepEqual(destinations, [["pacs"], ["pacs", "mammo"], ["archive"], ["pacs"]]);
+  assert.deepEqual(destinations, [["pacs"], ["pacs", "mammo"], ["archive"], ["pacs"], ["pacs"]]);
 });
 
 Deno.test("the example values in the table of docs/configuration.md are accepted", () => {
@@ -67,9 +68,11 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
       configFrom({ destinations: [{ ...node, user_identity: identity }] }, Deno.cwd());
       continue;
     }
-    const inner = parent === "timeouts" || parent === "web";
-    const part = inner ? { [parent]: { [last!]: example } } : { [last!]: example };
+    const inner = parent === "timeouts" || parent === "web" || parent === "tls";
     const place = key.split(".")[0];
+    const files = { certificate: "c", key: "k", ...place === "tls" ? { ca: "a" } : {} };
+    const beside = parent === "tls" ? files : {};
+    const part = inner ? { [parent]: { ...beside, [last!]: example } } : { [last!]: example };
     const ofFolder = key.endsWith("].path") || example === "directory";
     const destinations = place !== "destinations[]"
       ? [node, folder, { ...node, name: "pacs" }]

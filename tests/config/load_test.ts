@@ -63,6 +63,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
         name: "pacs",
         host: "127.0.0.1",
         port: 104,
+        tls: null,
         aeTitle: "PACS",
         callingAeTitle: "DICOMFORWARDER",
         associations: 4,
@@ -122,6 +123,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       metricsPublic: false,
     },
     watchConfig: false,
+    tls: null,
     alarms: {
       repeatMs: 86_400_000,
       destinationDownMs: 300_000,
@@ -406,12 +408,68 @@ Deno.test("a destination that is the forwarder itself is refused", () => {
   configFrom({ local_host: "10.0.0.5", local_port: 104, pacs_host: "127.0.0.1" }, HOME);
 });
 
-Deno.test("tls is refused rather than ignored, and its content is not shown", () => {
-  const error = faultsOf({ pacs_host: "a", tls: { passphrase: "hunter2", key: "PEM" } });
-  assert.deepEqual(error.faults.map((fault) => fault.path), ["tls"]);
-  assert.match(error.message, /TLS is not supported by this version/);
-  assert.doesNotMatch(error.message, /hunter2|PEM/);
+Deno.test("tls is null, or complete, and its passphrase is not shown", () => {
   assert.deepEqual(accepted({ tls: null, web: null }), accepted({}));
+  const { tls } = accepted({ tls: { certificate: "c.pem", key: "c.key", ca: "ca.pem" } });
+  assert.deepEqual(tls, {
+    host: "0.0.0.0",
+    port: 2762,
+    certificate: join(HOME, "c.pem"),
+    key: join(HOME, "c.key"),
+    keyPassphrase: null,
+    ca: [join(HOME, "ca.pem")],
+    clientCertificate: "required",
+    minVersion: "1.2",
+    only: false,
+  });
+  const error = faultsOf({ pacs_host: "a", tls: { key_passphrase: "hunter2\n", key: "k" } });
+  assert.deepEqual(error.faults.map((fault) => fault.path).sort(), [
+    "tls.ca",
+    "tls.certificate",
+    "tls.key_passphrase",
+  ]);
+  assert.doesNotMatch(error.message, /hunter2/);
+});
+
+Deno.test("settings of TLS that do not go together are told", () => {
+  const files = { certificate: "c", key: "k" };
+  assertFaults({ pacs_host: "a", tls: files }, { "tls.ca": /client_certificate "none"/ });
+  accepted({ tls: { ...files, client_certificate: "none" } });
+  assertFaults({ pacs_host: "a", tls: { ...files, ca: "a", client_certificate: "none" } }, {
+    "tls.client_certificate": /of no use/,
+  });
+  assertFaults({ pacs_host: "a", tls: { ...files, ca: "a", port: 11112 } }, {
+    "tls.port": /local_port is this one/,
+  });
+  accepted({ tls: { ...files, ca: "a", port: 11112, only: true } });
+  const node = { name: "a", host: "10.0.0.5", port: 104, ae_title: "A" };
+  assertFaults({ destinations: [{ ...node, tls: { certificate: "c" } }] }, {
+    "destinations[0].tls.key": /of no use without it/,
+  });
+  assertFaults(
+    { pacs_host: "localhost", pacs_port: 2762, tls: { ...files, ca: "a" } },
+    { pacs_port: /our own tls.port/ },
+  );
+});
+
+Deno.test("a destination's tls is true, false, or settings with paths beside the file", () => {
+  const node = { name: "a", host: "10.0.0.5", port: 104, ae_title: "A" };
+  const tlsOf = (tls: unknown) => {
+    const [destination] = accepted({ destinations: [{ ...node, tls }] }).destinations.slice(-1);
+    return destination?.type === "dicom" ? destination.tls : undefined;
+  };
+  const usual = {
+    ca: [],
+    certificate: null,
+    key: null,
+    keyPassphrase: null,
+    serverName: null,
+    verifyName: true,
+    minVersion: "1.2",
+  };
+  assert.equal(tlsOf(false), null);
+  assert.deepEqual(tlsOf(true), usual);
+  assert.deepEqual(tlsOf({ ca: ["x/ca.pem"] }), { ...usual, ca: [join(HOME, "x", "ca.pem")] });
 });
 
 const HASH = `$scrypt$ln=15,r=8,p=3$${"s".repeat(22)}$${"h".repeat(43)}`;

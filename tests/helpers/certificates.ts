@@ -1,10 +1,9 @@
 /*
- * Certificates for servers of a test: of an issuer that nobody trusts unless it is told to.
- *
- * Written in DER by hand (X.509, RFC 5280 §4.1), signed with ECDSA on P-256: no program is needed to make them.
+ * Certificates for tests: of an issuer that nobody trusts unless it is told to, good ones and bad ones.
  */
 
 import { join } from "node:path";
+import { type Made, makeCertificate, type Purpose } from "../../src/tls/make_certificate.ts";
 
 /** Files of a certificate, its key and its issuer, PEM. */
 export interface CertificateFiles {
@@ -13,95 +12,72 @@ export interface CertificateFiles {
   readonly issuer: string;
 }
 
-/** An object of DER: tag, length, content. */
-function der(tag: number, ...parts: Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const head = length < 128
-    ? [tag, length]
-    : length < 256
-    ? [tag, 0x81, length]
-    : [tag, 0x82, length >> 8, length & 255];
-  const bytes = new Uint8Array(head.length + length);
-  bytes.set(head);
-  let at = head.length;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
+export const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
+
+/** How a certificate is wrong. */
+export type Flaw =
+  | "expired"
+  | "not yet valid"
+  | "other issuer"
+  | "wrong usage"
+  | "self-signed"
+  | "wrong name";
+
+/** An authority of tests. */
+export class Authority {
+  readonly made: Made;
+
+  private constructor(made: Made) {
+    this.made = made;
   }
-  return bytes;
+
+  static async make(subject = "issuer"): Promise<Authority> {
+    const now = Date.now();
+    return new Authority(
+      await makeCertificate({
+        subject,
+        purpose: "authority",
+        notBefore: now - HOUR,
+        notAfter: now + DAY,
+      }),
+    );
+  }
+
+  /** A certificate that is right, or wrong in one way. */
+  async issue(
+    purpose: Exclude<Purpose, "authority">,
+    names: readonly string[],
+    flaw?: Flaw,
+  ): Promise<Made> {
+    const now = Date.now();
+    const turned = purpose === "server" ? "client" : "server";
+    const issuer = flaw === "self-signed"
+      ? undefined
+      : flaw === "other issuer"
+      ? (await Authority.make()).made
+      : this.made;
+    return await makeCertificate({
+      subject: purpose,
+      purpose: flaw === "wrong usage" ? turned : purpose,
+      names: flaw === "wrong name" ? ["elsewhere.example"] : names,
+      notBefore: flaw === "not yet valid" ? now + HOUR : now - 2 * DAY,
+      notAfter: flaw === "expired" ? now - HOUR : now + 2 * DAY,
+      ...issuer === undefined ? {} : { issuer },
+    });
+  }
 }
 
-const sequence = (...parts: Uint8Array[]) => der(0x30, ...parts);
-const text = (tag: number, value: string) => der(tag, new TextEncoder().encode(value));
-const identifier = (...bytes: number[]) => der(0x06, Uint8Array.from(bytes));
-const octets = (...parts: Uint8Array[]) => der(0x04, ...parts);
-
-/** ecdsa-with-SHA256, 1.2.840.10045.4.3.2 */
-const SIGNED_BY = sequence(identifier(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02));
-
-function integer(bytes: Uint8Array): Uint8Array {
-  let from = 0;
-  while (from < bytes.length - 1 && bytes[from] === 0) from++;
-  const value = bytes.subarray(from);
-  return value[0]! >= 0x80 ? der(0x02, Uint8Array.of(0), value) : der(0x02, value);
-}
-
-/** A name that is a common name alone. */
-function named(name: string): Uint8Array {
-  return sequence(der(0x31, sequence(identifier(0x55, 0x04, 0x03), text(0x0c, name))));
-}
-
-/** UTCTime */
-function utcTime(at: number): Uint8Array {
-  return text(0x17, new Date(at).toISOString().replaceAll(/[-:T]|\..*/g, "").slice(2) + "Z");
-}
-
-/** Extensions: basic constraints (2.5.29.19, critical), and whom it is for (2.5.29.17). */
-function extensions(isIssuer: boolean, dnsName: string): Uint8Array {
-  const yes = der(0x01, Uint8Array.of(0xff));
-  const constraints = sequence(
-    identifier(0x55, 0x1d, 0x13),
-    yes,
-    octets(sequence(...isIssuer ? [yes] : [])),
-  );
-  const names = sequence(identifier(0x55, 0x1d, 0x11), octets(sequence(text(0x82, dnsName))));
-  return der(0xa3, sequence(constraints, ...isIssuer ? [] : [names]));
-}
-
-async function keyPair(): Promise<CryptoKeyPair> {
-  return await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
-    "sign",
-    "verify",
-  ]);
-}
-
-async function certificate(
-  subject: string,
-  key: CryptoKey,
-  signer: CryptoKey,
-  dnsName: string,
-): Promise<Uint8Array> {
-  const now = Date.now();
-  const isIssuer = subject === "issuer";
-  const signed = sequence(
-    der(0xa0, der(0x02, Uint8Array.of(2))),
-    integer(crypto.getRandomValues(new Uint8Array(8))),
-    SIGNED_BY,
-    named("issuer"),
-    sequence(utcTime(now - 3_600_000), utcTime(now + 86_400_000)),
-    named(subject),
-    new Uint8Array(await crypto.subtle.exportKey("spki", key)),
-    extensions(isIssuer, dnsName),
-  );
-  const how = { name: "ECDSA", hash: "SHA-256" };
-  const raw = new Uint8Array(await crypto.subtle.sign(how, signer, signed.slice()));
-  const signature = sequence(integer(raw.subarray(0, 32)), integer(raw.subarray(32)));
-  return sequence(signed, SIGNED_BY, der(0x03, Uint8Array.of(0), signature));
-}
-
-function pem(what: string, bytes: Uint8Array): string {
-  const lines = btoa(String.fromCharCode(...bytes)).match(/.{1,64}/g)!.join("\n");
-  return `-----BEGIN ${what}-----\n${lines}\n-----END ${what}-----\n`;
+/** Writes a certificate and its key: `NAME.pem` and `NAME.key`. */
+export function writeMade(
+  folder: string,
+  name: string,
+  made: Made,
+): { readonly certificate: string; readonly key: string } {
+  const files = { certificate: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
+  Deno.writeTextFileSync(files.certificate, made.certificate);
+  Deno.writeTextFileSync(files.key, made.key, { mode: 0o600 });
+  return files;
 }
 
 /**
@@ -110,17 +86,7 @@ function pem(what: string, bytes: Uint8Array): string {
  * @param dnsName whom it is for
  */
 export async function certificateFor(folder: string, dnsName: string): Promise<CertificateFiles> {
-  const [issuer, server] = [await keyPair(), await keyPair()];
-  const files = {
-    certificate: join(folder, "server.pem"),
-    key: join(folder, "server.key"),
-    issuer: join(folder, "ca.pem"),
-  };
-  const made = await certificate("server", server.publicKey, issuer.privateKey, dnsName);
-  const root = await certificate("issuer", issuer.publicKey, issuer.privateKey, dnsName);
-  const key = new Uint8Array(await crypto.subtle.exportKey("pkcs8", server.privateKey));
-  Deno.writeTextFileSync(files.certificate, pem("CERTIFICATE", made));
-  Deno.writeTextFileSync(files.issuer, pem("CERTIFICATE", root));
-  Deno.writeTextFileSync(files.key, pem("PRIVATE KEY", key));
-  return files;
+  const authority = await Authority.make();
+  const issuer = writeMade(folder, "ca", authority.made).certificate;
+  return { ...writeMade(folder, "server", await authority.issue("server", [dnsName])), issuer };
 }

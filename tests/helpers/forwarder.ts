@@ -83,6 +83,15 @@ export class Forwarder implements AsyncDisposable {
     );
   }
 
+  /** Waits until a destination is not well for a reason. */
+  async troubled(name: string, reason: RegExp, withinMs = 15_000): Promise<void> {
+    await until(
+      () => reason.test(JSON.stringify(this.destination(name).health)),
+      withinMs,
+      () => `${reason} of ${name}: ${JSON.stringify(this.destination(name).health)}`,
+    );
+  }
+
   /** Waits until so many instances have been given up for a destination. */
   async failed(name: string, count: number, withinMs = 30_000): Promise<void> {
     await until(

@@ -19,7 +19,8 @@ export class Orthanc implements AsyncDisposable {
     this.#url = `http://127.0.0.1:${httpPort}`;
   }
 
-  static async start(folder: string): Promise<Orthanc> {
+  /** @param more settings of Orthanc's own */
+  static async start(folder: string, more: Record<string, unknown> = {}): Promise<Orthanc> {
     const [port, httpPort] = freePorts(2) as [number, number];
     Deno.mkdirSync(folder, { recursive: true });
     const file = join(folder, "orthanc.json");
@@ -42,6 +43,7 @@ export class Orthanc implements AsyncDisposable {
         OverwriteInstances: true,
         StableAge: 1,
         StorageCompression: false,
+        ...more,
       }),
     );
     const child = new Child("Orthanc", [file]);
@@ -85,10 +87,15 @@ export class Orthanc implements AsyncDisposable {
   }
 
   /** Sends all it has to a node by C-STORE and waits until that is done. */
-  async sendAll(node: { aeTitle: string; port: number }): Promise<void> {
+  async sendAll(node: { aeTitle: string; port: number; tls?: boolean }): Promise<void> {
     const known = await this.#ask("/modalities/node", {
       method: "PUT",
-      body: JSON.stringify({ AET: node.aeTitle, Host: "127.0.0.1", Port: node.port }),
+      body: JSON.stringify({
+        AET: node.aeTitle,
+        Host: "127.0.0.1",
+        Port: node.port,
+        UseDicomTls: node.tls ?? false,
+      }),
     });
     await known.body?.cancel();
     const sent = await this.#ask("/modalities/node/store", {
