@@ -13,6 +13,7 @@ import { redact } from "./config/redact.ts";
 import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
 import { alarmFigures, alarmsOf, heardBy } from "./daemon/alarms.ts";
+import { auditedItems } from "./daemon/audited_items.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { controlOf } from "./daemon/control.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
@@ -24,13 +25,14 @@ import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { listenOn } from "./daemon/listen.ts";
 import { QueueControl } from "./daemon/queue_control.ts";
+import type { DaemonOptions } from "./daemon/options.ts";
 import { PausedFile } from "./daemon/paused_file.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { StatusPage } from "./daemon/status_page.ts";
 import { Watching } from "./daemon/watching.ts";
 import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
-import { type BackOff, DEFAULT_BACK_OFF } from "./delivery/retry.ts";
+import { DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
 import type { Present } from "./ledger/at_start.ts";
 import type { EventTaker } from "./ledger/event.ts";
@@ -39,7 +41,6 @@ import { Ledger } from "./ledger/ledger.ts";
 import { getLog } from "./log.ts";
 import { Receiver } from "./receiver/receiver.ts";
 import { StoreService } from "./receiver/store.ts";
-import type { Entry } from "./spool/entry.ts";
 import { type FileSystem, realFileSystem } from "./spool/file_system.ts";
 import { lockSpool } from "./spool/lock.ts";
 import { takeNotices } from "./spool/notices.ts";
@@ -49,6 +50,7 @@ import { checkVolume } from "./spool/volume_probe.ts";
 import { Transcoder } from "./transcode/transcoder.ts";
 
 export { ListenError } from "./daemon/listen.ts";
+export type { DaemonOptions } from "./daemon/options.ts";
 
 const log = getLog("daemon");
 
@@ -56,20 +58,6 @@ const log = getLog("daemon");
 const RETRY_LOOK_MS = 1000;
 /** How often leftovers and a broken disk are seen to, in ms. */
 const MAINTENANCE_MS = 5_000;
-
-export interface DaemonOptions {
-  readonly clock?: Clock;
-  readonly files?: FileSystem;
-  /** 0 to 1 */
-  readonly random?: () => number;
-  readonly backOff?: BackOff;
-  /** Of the program, as alarms tell it. */
-  readonly version?: string;
-  /** Told of each entry that enters the queue. */
-  readonly onQueued?: (entry: Entry) => void;
-  /** Whether the status page is served, where the configuration wants it: another forwarder's in tests. */
-  readonly page?: boolean | Control;
-}
 
 /** A running forwarder. */
 export interface Daemon {
@@ -166,6 +154,10 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       spoolDirectory: config.spoolDir,
       index: () => this.#spool.index,
+      audit: {
+        config: () => this.#inForce.config,
+        ...auditedItems(() => this.#spool, this.#files),
+      },
     });
     this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
@@ -261,8 +253,8 @@ class RunningDaemon implements Daemon {
     const service = new StoreService(this.#spool, heard, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
-    }, this.#watching.activity);
-    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
+    }, this.#watching.reception);
+    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.reception);
     this.#reloader = new Reloader({
       inForce: this.#inForce,
       spool: this.#spool,
@@ -272,7 +264,9 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ web, alarms, localAeTitle }) => {
+      told: (by, lines, ok) => this.#watching.trail.reloaded(by, lines, ok),
+      changed: ({ web, alarms, audit, localAeTitle }) => {
+        void this.#watching.trail.audit.reconfigure(audit, localAeTitle);
         this.#health.changed();
         void this.alarms.reconfigure(alarms, localAeTitle);
         this.#page?.serve(web);
@@ -299,6 +293,7 @@ class RunningDaemon implements Daemon {
     this.#watching.found(queued, apart, this.#stopping.signal);
     this.alarms = this.#alarmsOf();
     this.alarms.start();
+    this.#watching.trail.audit.start();
     this.#receiver.serve(listener);
     this.#scheduler.add(queued);
     this.#keepHouse();
@@ -306,7 +301,9 @@ class RunningDaemon implements Daemon {
     const { page = false } = this.#options;
     if (page !== false) {
       const control = page === true ? this.#control() : page;
-      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
+      const { spoolDir } = config;
+      const observer = this.#watching.trail.audit;
+      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir, observer });
       this.#page.serve(config.web);
     }
     this.balanced = this.#balance(entries, apart);
@@ -326,6 +323,7 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       transcoder: this.#transcoder,
       observer: this.#watching.activity,
+      audit: this.#watching.trail,
     });
   }
 
@@ -416,19 +414,22 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       files: this.#files,
       random: this.#options.random ?? Math.random,
-      figures: () => alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+      figures: () => ({
+        ...alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+        audit: this.#watching.trail.audit.status,
+      }),
     });
   }
 
   #control(): Control {
-    return controlOf({
+    return this.#watching.trail.control(controlOf({
       daemon: this,
       figures: this.figures,
       queue: this.queue,
       alarms: this.alarms,
       test: testDestination,
       shown: redact,
-    });
+    }));
   }
 
   async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {

@@ -71,6 +71,7 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
     ...loopFaults(file, destinations),
     ...webFaults(file.web, file.local_port ?? 11_112),
     ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
+    ...auditFaults(isSettings(file.audit) ? file.audit : {}),
   ];
 }
 
@@ -236,6 +237,26 @@ function alarmFaults(alarms: Settings): ConfigFault[] {
     if (email[given] === undefined || email[needed] !== undefined) continue;
     const wanted = `a text: alarms.email.${given} is of no use without it`;
     faults.push({ path: `alarms.email.${needed}`, value: undefined, wanted });
+  }
+  return faults;
+}
+
+/** Certificates are of use over TLS alone, and none without its key. */
+function auditFaults(audit: Settings): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const pair = [["certificate_file", "key_file"], ["key_file", "certificate_file"]] as const;
+  for (const [given, needed] of pair) {
+    if (audit[given] === undefined || audit[needed] !== undefined) continue;
+    const wanted = `a file: audit.${given} is of no use without it`;
+    faults.push({ path: `audit.${needed}`, value: undefined, wanted });
+  }
+  const { protocol = "tls" } = audit;
+  if (protocol !== "udp" && protocol !== "tcp") return faults;
+  for (const key of ["ca_file", "certificate_file", "key_file"]) {
+    if (audit[key] === undefined) continue;
+    const wanted =
+      `nothing: ${protocol} uses no certificates; remove the key, or set protocol to "tls"`;
+    faults.push({ path: `audit.${key}`, value: audit[key], wanted });
   }
   return faults;
 }

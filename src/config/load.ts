@@ -9,6 +9,7 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
+import { type AuditConfig, auditFrom } from "./audit.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
@@ -112,6 +113,8 @@ export interface Config {
   /** Whether a changed file is applied by itself. */
   readonly watchConfig: boolean;
   readonly alarms: AlarmsConfig;
+  /** Null where there is to be no audit trail. */
+  readonly audit: AuditConfig | null;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -249,6 +252,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     },
     watchConfig: raw.watch_config,
     alarms: alarmsFrom(raw, folder),
+    audit: auditFrom(raw, folder),
   };
 }
 

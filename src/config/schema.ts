@@ -302,6 +302,33 @@ const alarms = section({
   ),
 }, "what is an alarm, and who is told");
 
+const audit = section({
+  host: host().describe("Host name or IP address of the audit server (syslog)."),
+  port: port().optional().describe(
+    "Its port; by protocol when absent: 514 (udp), 601 (tcp), 6514 (tls).",
+  ),
+  protocol: z.enum(["udp", "tcp", "tls"], { error: '"udp", "tcp" or "tls"' }).default("tls")
+    .describe("How messages are sent: only tls encrypts them and proves who the server is."),
+  ca_file: path("a file").optional().describe(
+    "File (PEM) with the issuer of the server's certificate, where it is not a public one.",
+  ),
+  certificate_file: path("a file").optional().describe(
+    "File (PEM) with our certificate, where the server asks for one; needs key_file.",
+  ),
+  key_file: path("a file").optional().describe("File (PEM) with its private key."),
+  site: text(/^[^\p{Cc}]{1,64}$/u, "a name of 1 to 64 characters").optional().describe(
+    "What we are called in messages (audit source ID); local_ae_title when absent.",
+  ),
+  enterprise_site_id: text(/^[^\p{Cc}]{1,64}$/u, "a name of 1 to 64 characters").optional()
+    .describe("Name of the organisation in messages (audit enterprise site ID)."),
+  patient_data: flag().default(true).describe(
+    "Tell patients' names in messages; the patient ID, which the standard asks for, is told in any case.",
+  ),
+  keep: byteSize("100MB").describe(
+    "Messages kept while the server is away; beyond it the oldest are dropped.",
+  ),
+}, "where audit messages go");
+
 /** The configuration file as it is written: snake_case, seconds, paths as given. */
 export const configSchema = section({
   $schema: z.string({ error: "a text" }).optional().describe("For editors: the schema's path."),
@@ -378,6 +405,7 @@ export const configSchema = section({
     "Apply this file while the forwarder runs, whenever it is saved; one with faults changes nothing.",
   ),
   alarms: alarms.prefault({}).describe("What is an alarm, and who is told."),
+  audit: audit.optional().describe("Send an audit trail (PS3.15 A.5) to a syslog server."),
   tls: reserved("TLS is"),
   web: section({
     enabled: flag().default(true).describe("Serve the status page and the API."),

@@ -59,6 +59,7 @@ const SETTINGS: Readonly<Record<Exclude<keyof Config, "file">, Setting>> = {
   watchConfig: atOnce("watch_config"),
   web: atOnce("web", false),
   alarms: atOnce("alarms", false),
+  audit: atOnce("audit", false),
 };
 
 /** A destination of the new configuration, and what is new about it. */

@@ -202,6 +202,7 @@ export class Receiver {
       this.#logFailure(connection, hostname, port, error, count, began);
     } finally {
       this.#connections.delete(connection);
+      if (connection.admitted) this.#observer?.associationEnded?.(transport.peer);
     }
     // A peer that broke the protocol still has its connection for a moment; it counts no longer.
     await connection.association?.closed;
@@ -231,7 +232,12 @@ export class Receiver {
         called: request.calledAeTitle,
         from: association.peer,
       });
-      this.#observer?.associationRejected(refusal.result, refusal.source, refusal.reason);
+      this.#observer?.associationRejected(refusal.result, refusal.source, refusal.reason, {
+        calling: request.callingAeTitle,
+        called: request.calledAeTitle,
+        host: connection.host,
+        why: refusal.why,
+      });
       await association.reject(refusal.result, refusal.source, refusal.reason);
       return false;
     }

@@ -58,6 +58,12 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
       configFrom({ pacs_host: "h", alarms: alarmsWith(parent!, last!, example) }, Deno.cwd());
       continue;
     }
+    if (key.startsWith("audit.")) {
+      const certificate = { certificate_file: "c.pem", key_file: "k.pem" };
+      const files = last === "certificate_file" || last === "key_file" ? certificate : {};
+      configFrom({ pacs_host: "h", audit: { host: "h", ...files, [last!]: example } }, Deno.cwd());
+      continue;
+    }
     const inner = parent === "timeouts" || parent === "web";
     const part = inner ? { [parent]: { [last!]: example } } : { [last!]: example };
     const place = key.split(".")[0];

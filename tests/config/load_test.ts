@@ -118,6 +118,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       metricsPublic: false,
     },
     watchConfig: false,
+    audit: null,
     alarms: {
       repeatMs: 86_400_000,
       destinationDownMs: 300_000,
