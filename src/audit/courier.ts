@@ -2,7 +2,8 @@
  * Brings what waits in the store to the audit server, in order, again and again until it is there.
  *
  * Owns when is tried and what is told of it: once that the server cannot be reached, once that it can. A batch over a
- * connection that broke is sent again as a whole, so that messages may come twice and none is lost by it.
+ * connection that broke is sent again as a whole, so that messages may come twice and none is lost by it. So is the last one
+ * before an outage: a server that ends in the moment in which it is sent to closes as one does that has read everything.
  */
 
 import type { Clock } from "../clock.ts";
@@ -45,6 +46,8 @@ export class Courier {
   #failed: (() => void)[] = [];
   /** Sent over a connection that the server neither broke nor closed: sent once more as it is. */
   #unanswered: Batch | undefined;
+  /** The last that was taken. */
+  #last: Batch | undefined;
   /** Why the server cannot be reached; null where it can, or has not been tried. */
   trouble: string | null = null;
 
@@ -113,7 +116,7 @@ export class Courier {
   /** False where nothing waits. */
   async #sendNext(): Promise<boolean> {
     const { store, info, send = sendMessages } = this.#options;
-    const batch = this.#unanswered ?? await store.next(BATCH);
+    const batch = this.#unanswered ?? this.#repeated() ?? await store.next(BATCH);
     if (batch === undefined) return false;
     const result = await send(this.#config, batch.messages, this.#stopping.signal);
     if (result === "unanswered" && this.#unanswered === undefined) {
@@ -122,11 +125,17 @@ export class Courier {
       return true;
     }
     this.#unanswered = undefined;
-    store.sent(batch);
+    if (batch !== this.#last) store.sent(batch);
+    this.#last = batch;
     if (this.trouble !== null) info("The audit server takes messages again");
     this.trouble = null;
     this.#failures = 0;
     return true;
+  }
+
+  /** The batch before the outage, where there is one. */
+  #repeated(): Batch | undefined {
+    return this.trouble === null ? undefined : this.#last;
   }
 
   #delay(): number {

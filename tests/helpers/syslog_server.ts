@@ -41,6 +41,7 @@ export class SyslogServer implements AsyncDisposable {
   readonly #socket: Socket | undefined;
   readonly #open = new Set<Deno.Conn>();
   #ended: Promise<unknown> = Promise.resolve();
+  readonly #stopping = Promise.withResolvers<void>();
   #stopped = false;
 
   private constructor(
@@ -101,6 +102,7 @@ export class SyslogServer implements AsyncDisposable {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#stopping.resolve();
     this.#socket?.close();
     this.#listener?.close();
     for (const connection of this.#open) close(connection);
@@ -137,14 +139,14 @@ export class SyslogServer implements AsyncDisposable {
       const piece = new Uint8Array(64 * 1024);
       for (let n; (n = await connection.read(piece)) !== null;) {
         total += n;
-        if (total > cutsAfter) return;
         const all = new Uint8Array(bytes.length + n);
         all.set(bytes);
         all.set(piece.subarray(0, n), bytes.length);
         bytes = this.#frames(all);
+        if (total > cutsAfter) return;
       }
       if (bytes.length > 0) this.faults.push(`${bytes.length} bytes of half a message at the end`);
-      if (keepsOpen) await new Promise(() => {});
+      if (keepsOpen) await this.#stopping.promise;
     } catch (error) {
       if (!this.#stopped) this.faults.push(String(error));
     } finally {
