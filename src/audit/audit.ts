@@ -92,7 +92,8 @@ export class Audit {
   #droppedUntold = 0;
   #droppedToldAt = -Infinity;
   #droppedAt: number | null = null;
-  #changing: Promise<void> = Promise.resolve();
+  /** One change after the other. */
+  #turns: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(options: AuditOptions) {
@@ -132,21 +133,27 @@ export class Audit {
   }
 
   /** Another configuration is in force. What waits is sent by it. */
-  async reconfigure(config: AuditConfig | null, aeTitle: string): Promise<void> {
+  reconfigure(config: AuditConfig | null, aeTitle: string): Promise<void> {
+    this.#turns = this.#turns.then(() => this.#reconfigure(config, aeTitle));
+    return this.#turns;
+  }
+
+  async #reconfigure(config: AuditConfig | null, aeTitle: string): Promise<void> {
     this.#aeTitle = aeTitle;
     if (this.#stopped) return;
-    const before = this.#config;
-    this.#config = config;
     const { now } = this.#options.clock;
     if (config === null) {
-      if (before === null || this.#working === undefined) return;
       this.#tell(recording("stopped", "Switched off by another configuration", this.#us, now()));
-      await this.#close();
-    } else if (this.#working !== undefined) {
+      const closed = this.#close();
+      this.#config = null;
+      await closed;
+      return;
+    }
+    this.#config = config;
+    if (this.#working !== undefined) {
       this.#working.store.keepBytes = config.keepBytes;
       this.#working.courier.configure(config);
     } else {
-      await this.#changing;
       this.#open(config);
       this.#tell(recording("started", "Switched on by another configuration", this.#us, now()));
     }
@@ -193,7 +200,7 @@ export class Audit {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    await this.#changing;
+    await this.#turns;
     if (this.#working === undefined) return;
     await this.facts.looked();
     this.#gatherer.flush();
@@ -276,13 +283,10 @@ export class Audit {
     this.#working = undefined;
     this.#cancelNote?.();
     this.#cancelNote = undefined;
-    this.#changing = (async () => {
-      await working.store.flush();
-      this.#note("[]");
-      await working.courier.stop(STOP_MS);
-      await working.store.close();
-    })();
-    await this.#changing;
+    await working.store.flush();
+    this.#note("[]");
+    await working.courier.stop(STOP_MS);
+    await working.store.close();
   }
 
   #dropped(count: number): void {

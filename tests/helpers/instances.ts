@@ -25,14 +25,23 @@ export interface InstanceFields {
   readonly seriesUid?: string;
   readonly patientId?: string;
   readonly modality?: string;
+  /** Left out where they are not given; bytes as characters of ISO 8859-1. */
+  readonly characterSet?: string;
+  readonly accession?: string;
+  readonly patientName?: string;
 }
 
 /** A data set of the identifying elements and a few pixels, explicit VR little endian. */
 export function dataSetOf(fields: InstanceFields): Uint8Array {
+  const given = (tag: number, vr: string, text: string | undefined) =>
+    text === undefined ? [] : [textElement(tag, vr, text)];
   return concat([
+    ...given(0x00080005, "CS", fields.characterSet),
     textElement(0x00080016, "UI", fields.sopClassUid ?? CT_IMAGE_STORAGE),
     textElement(0x00080018, "UI", fields.sopInstanceUid ?? "1.2.3.4"),
+    ...given(0x00080050, "SH", fields.accession),
     textElement(0x00080060, "CS", fields.modality ?? "CT"),
+    ...given(0x00100010, "PN", fields.patientName),
     textElement(0x00100020, "LO", fields.patientId ?? "PATIENT"),
     textElement(0x0020000d, "UI", fields.studyUid ?? "1.2.3"),
     textElement(0x0020000e, "UI", fields.seriesUid ?? "1.2.3.1"),
