@@ -155,7 +155,8 @@ async function readToEnd(connection: Deno.Conn): Promise<unknown> {
     while (await connection.read(bytes) !== null);
     return undefined;
   } catch (error) {
-    return error;
+    // TLS without a close_notify, as rsyslog ends it: the end of the connection all the same (RFC 5425 §4.4).
+    return error instanceof Deno.errors.UnexpectedEof ? undefined : error;
   }
 }
 

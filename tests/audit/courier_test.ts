@@ -260,3 +260,56 @@ Deno.test("a stop does not wait for a server that is away, and what waits is the
   await server.has(5);
   assert.deepEqual(numbers(server), upTo(5));
 });
+
+Deno.test("tls: a server that ends connections without close_notify, as rsyslog does, has taken what it read", async () => {
+  await using scratch = await Scratch.make();
+  const tls = await certificateFor(scratch.path, "localhost");
+  const { createServer } = await import("node:tls");
+  let text = "";
+  const server = createServer({
+    cert: Deno.readTextFileSync(tls.certificate),
+    key: Deno.readTextFileSync(tls.key),
+  }, (socket) => {
+    socket.on("data", (bytes: Uint8Array) => text += new TextDecoder().decode(bytes));
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  // In front of it, what passes everything on but the server's end.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const relayed = relay(listener, port);
+  try {
+    const config = configFor(listener.addr as Deno.NetAddr, "tls", { caFile: tls.issuer });
+    assert.equal(await sendMessages(config, [message(1)], NEVER), "taken");
+    await relayed;
+    assert.match(text, /^\d+ <85>1 /);
+  } finally {
+    listener.close();
+    server.close();
+  }
+});
+
+/** Passes one connection on, and ends it at the client's close_notify, without one of the server's. */
+async function relay(listener: Deno.Listener, port: number): Promise<void> {
+  const client = await listener.accept();
+  const server = await Deno.connect({ hostname: "127.0.0.1", port });
+  const back = (async () => {
+    const bytes = new Uint8Array(65_536);
+    for (let n; (n = await server.read(bytes)) !== null;) {
+      // Anything so short is an alert.
+      if (n > CLOSE_NOTIFY) await client.write(bytes.subarray(0, n));
+    }
+  })().catch(() => {});
+  const bytes = new Uint8Array(65_536);
+  for (let n; (n = await client.read(bytes)) !== null;) {
+    await server.write(bytes.subarray(0, n));
+    if (n <= CLOSE_NOTIFY) break;
+  }
+  client.close();
+  await server.closeWrite();
+  await back;
+  server.close();
+}
+
+/** A close_notify of TLS 1.3 has 24 bytes, of 1.2 31. */
+const CLOSE_NOTIFY = 40;
