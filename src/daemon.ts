@@ -478,6 +478,7 @@ class RunningDaemon implements Daemon {
       this.#ledger.maintain();
       await this.#spool.maintain();
       await this.#intoQueue.takeLate();
+      await this.#watching.trail.audit.takeByHand();
     });
     this.#health.write();
   }

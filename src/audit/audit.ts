@@ -12,6 +12,7 @@ import type { Clock } from "../clock.ts";
 import type { AuditConfig } from "../config/audit.ts";
 import { getLog } from "../log.ts";
 import { type FileSystem, readFully, replaceTextFile } from "../spool/file_system.ts";
+import { takeByHand } from "./by_hand.ts";
 import { Courier } from "./courier.ts";
 import {
   applicationActivity,
@@ -171,6 +172,22 @@ export class Audit {
     this.#gatherer.end(session);
   }
 
+  /** Takes what commands of other processes did. */
+  async takeByHand(): Promise<void> {
+    const working = this.#working;
+    if (working === undefined) return;
+    const { files, directory } = this.#options;
+    try {
+      const { groups, done } = takeByHand(files, directory);
+      if (groups.length === 0) return done();
+      this.#gatherer.restore(groups);
+      await working.store.flush();
+      done();
+    } catch (error) {
+      log.error("Cannot take what commands left for the audit trail", { error });
+    }
+  }
+
   /** A node, or a connection, was turned away: an association rejected, a TLS handshake failed. */
   rejected(rejection: Omit<Rejection, "times">): void {
     if (this.on) this.#rejections.add(rejection);
@@ -273,6 +290,7 @@ export class Audit {
     this.#gatherer.restore(readGroups(this.#readNote()));
     this.#noteSoon();
     this.#working.courier.wake();
+    void this.takeByHand();
   }
 
   async #close(): Promise<void> {

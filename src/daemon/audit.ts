@@ -6,10 +6,10 @@
  * fail what it wraps.
  */
 
-import { pathToFileURL } from "node:url";
 import type { ReceptionObserver } from "../activity/observer.ts";
 import { Audit, type AuditOptions } from "../audit/audit.ts";
 import type { Gathered, Place } from "../audit/events.ts";
+import { placeOf } from "../audit/places.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, DestinationConfig } from "../config/load.ts";
 import type { Control, ItemName } from "../control/control.ts";
@@ -166,8 +166,7 @@ export class AuditTrail {
   }
 
   #place(name: string): Place {
-    const found = this.#configured(name);
-    return found === undefined ? { kind: "node", aeTitles: [], address: name } : placeOf(found);
+    return placeOf(this.#parts.config().destinations, name);
   }
 
   #configured(name: string): DestinationConfig | undefined {
@@ -292,13 +291,6 @@ export class AuditTrail {
 function hasBegun(outcome: Outcome): boolean {
   if (outcome.kind === "reopen") return outcome.begun;
   return outcome.kind !== "held" && outcome.kind !== "gone" && outcome.kind !== "corrupt";
-}
-
-function placeOf(settings: DestinationConfig): Place {
-  if (settings.type === "directory") {
-    return { kind: "folder", aeTitles: [], address: pathToFileURL(settings.path).href };
-  }
-  return { kind: "node", aeTitles: [settings.aeTitle], address: settings.host };
 }
 
 /** Of `host:port`. */

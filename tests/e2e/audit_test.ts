@@ -7,11 +7,13 @@ import assert from "node:assert/strict";
 import { concat } from "../../src/dicom/bytes.ts";
 import { encodeFileMeta } from "../../src/dicom/part10.ts";
 import { hashPassword } from "../../src/web/password.ts";
+import { startArguments } from "../cli/run_cli.ts";
+import { runWell } from "../helpers/child.ts";
 import type { ReadAudit } from "../helpers/audit_schema.ts";
 import { certificateFor } from "../helpers/certificates.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { STORESCP_AE, storescu } from "../helpers/dcmtk.ts";
-import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
+import { Forwarder, nodeAt, TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { instanceOf, type TestInstance } from "../helpers/instances.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { sendAll, Sender } from "../helpers/sender.ts";
@@ -293,6 +295,39 @@ Deno.test("what was in the spool before the start is told with whose it is", asy
   assert.equal(counted(server, SENT, "1.2.4"), 5);
   assert.ok(sent.every(({ objects }) => objects.get("2") === "EARLIER"));
   assert.ok(sent.every(({ classes }) => classes.has("1.2.840.10008.5.1.4.1.1.2")));
+});
+
+Deno.test("what commands of another process do is told, by the forwarder that runs or by the next one", async () => {
+  await using scratch = await Scratch.make();
+  await using server = await SyslogServer.start({ protocol: "tcp" });
+  const settings = { ...settingsFor(server), destinations: [nodeAt("pacs", 1)] };
+  const command = async (...words: string[]) => {
+    const file = scratch.at("config.json");
+    Deno.writeTextFileSync(file, JSON.stringify({ ...TEST_SETTINGS, ...settings }));
+    const args = [...startArguments(), "queue", ...words, "--all", "--config", file];
+    await runWell(Deno.execPath(), args, { NO_COLOR: "1" });
+  };
+  const said = (what: string) => (audit: ReadAudit) =>
+    audit.event === "110103" && audit.description === `${what}, for STORESCP`;
+  {
+    await using forwarder = await Forwarder.start(scratch.path, settings);
+    await sendAll(forwarder.port, instances(4, "1.2.31", { patientId: "HAND" }));
+    await command("hold");
+    const held = await server.says(said("Held back"));
+    assert.equal(held.objects.get("2"), "HAND");
+    assert.equal(held.participants[0]!.get("UserID"), "cli");
+    assert.deepEqual([...held.classes.values()], [4]);
+  }
+  await command("remove", "--yes");
+  await using _forwarder = await Forwarder.start(scratch.path, settings);
+  const removed = await server.says(said("Removed undelivered"));
+  assert.equal(removed.action, "D");
+  assert.equal(removed.objects.get("110180"), "1.2.31");
+  await until(
+    () => filesIn(scratch.at("spool", "audit")).every((path) => !path.includes("hand-")),
+    5_000,
+    "no file left",
+  );
 });
 
 Deno.test("the audit trail is switched on, to another server and off by a reload", async () => {
