@@ -139,6 +139,47 @@ Deno.test("who is turned away is told at once, a thousand tries are a few messag
   ]);
 });
 
+Deno.test("whatever patients, accessions and modalities are called, every message is valid, whole and says it", async () => {
+  await using scratch = await Scratch.make();
+  await using server = await SyslogServer.start({ protocol: "tcp" });
+  await using forwarder = await Forwarder.start(scratch.path, {
+    ...settingsFor(server),
+    destinations: [{ type: "directory", name: "folder", path: "folder" }],
+  });
+  const utf8 = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
+  const names: readonly (readonly [string, string, string | undefined])[] = [
+    ['"/><AuditMessage>', '"/><AuditMessage>', undefined],
+    ["</AuditMessage>\n<85>1 - - - - - -", "</AuditMessage>\ufffd<85>1 - - - - - -", undefined],
+    ["a\0b\x1b[2J\x7f", "a\ufffdb\ufffd[2J\ufffd", undefined],
+    [utf8("\u5c71\u7530^\u{1f600}&amp;"), "\u5c71\u7530^\u{1f600}&amp;", "ISO_IR 192"],
+    ["\xff\xfe\xed\xa0\x80", "\ufffd\ufffd\ufffd\ufffd\ufffd", "ISO_IR 192"],
+    ["x".repeat(1000), `${"x".repeat(330)}...`, undefined],
+    ["]]>&#0;&lt;%n%s${jndi:ldap://x}", "]]>&#0;&lt;%n%s${jndi:ldap://x}", undefined],
+  ];
+  for (const [n, [patientName, , characterSet]] of names.entries()) {
+    const more = {
+      patientName,
+      patientId: patientName.slice(0, 64),
+      accession: patientName.slice(0, 16),
+    };
+    const set = characterSet === undefined ? {} : { characterSet };
+    await sendAll(forwarder.port, instances(2, `1.2.60.${n}`, { ...more, ...set }), {
+      calling: `<&"'>A${n}`,
+    });
+  }
+  await forwarder.delivered("folder", 2 * names.length);
+  await forwarder.stop();
+  const received = server.audits().filter(RECEIVED);
+  for (const [n, [, told]] of names.entries()) {
+    const audit = received.find(({ objects }) => objects.get("110180") === `1.2.60.${n}`);
+    assert.equal(audit?.names.get("2"), told);
+    assert.equal(audit?.participants[0]?.get("UserID"), `<&"'>A${n}`);
+    assert.equal(counted(server, RECEIVED, `1.2.60.${n}`), 2);
+    assert.equal(counted(server, ({ event }) => event === "110106", `1.2.60.${n}`), 2);
+  }
+  assert.deepEqual(server.faults, []);
+});
+
 Deno.test("what a person does is told: hold, release, remove, retry, pause, download, login", async () => {
   await using scratch = await Scratch.make();
   await using server = await SyslogServer.start({ protocol: "tcp" });
