@@ -15,6 +15,7 @@ import type { Control } from "./control/control.ts";
 import type { ReloadResult } from "./control/views.ts";
 import { alarmFigures, alarmsOf, heardBy } from "./daemon/alarms.ts";
 import { certificatesInUse } from "./daemon/certificates.ts";
+import { auditedItems } from "./daemon/audited_items.ts";
 import { strikeBalance } from "./daemon/balance.ts";
 import { controlOf } from "./daemon/control.ts";
 import { ConfigWatch } from "./daemon/config_watch.ts";
@@ -25,13 +26,13 @@ import { Housekeeping } from "./daemon/housekeeping.ts";
 import { InForce } from "./daemon/in_force.ts";
 import { IntoQueue } from "./daemon/into_queue.ts";
 import { QueueControl } from "./daemon/queue_control.ts";
-import { PausedFile } from "./daemon/paused_file.ts";
+import type { Daemon } from "./daemon/daemon.ts";
 import type { DaemonOptions } from "./daemon/options.ts";
+import { PausedFile } from "./daemon/paused_file.ts";
 import { Ports } from "./daemon/ports.ts";
 import { Reloader } from "./daemon/reloader.ts";
 import { StatusPage } from "./daemon/status_page.ts";
 import { Watching } from "./daemon/watching.ts";
-import type { DestinationSnapshot } from "./delivery/delivery_setting.ts";
 import type { Destination } from "./delivery/outcome.ts";
 import { DEFAULT_BACK_OFF } from "./delivery/retry.ts";
 import { Scheduler } from "./delivery/scheduler.ts";
@@ -50,6 +51,7 @@ import { Spool } from "./spool/spool.ts";
 import { checkVolume } from "./spool/volume_probe.ts";
 import { Transcoder } from "./transcode/transcoder.ts";
 
+export type { Daemon } from "./daemon/daemon.ts";
 export type { DaemonOptions } from "./daemon/options.ts";
 export { ListenError } from "./daemon/listen.ts";
 export { TlsError } from "./tls/credentials.ts";
@@ -60,44 +62,6 @@ const log = getLog("daemon");
 const RETRY_LOOK_MS = 1000;
 /** How often leftovers and a broken disk are seen to, in ms. */
 const MAINTENANCE_MS = 5_000;
-
-/** A running forwarder. */
-export interface Daemon {
-  /** The port listened on; the one for TLS where it is the only one. */
-  readonly port: number;
-  /** The port for TLS, where there is one. */
-  readonly tlsPort: number | undefined;
-  /** Resolves when the ledger has been held against what was in the spool at the start, or could not be. */
-  readonly balanced: Promise<void>;
-  /** The configuration in force. */
-  readonly config: Config;
-  /** In words, what of the configuration file is not in force; null where all of it is. */
-  readonly configurationTrouble: string | null;
-  /** What can be seen of it. */
-  readonly figures: Figures;
-  /** What waits, what failed, what is held, and what a person does about it. */
-  readonly queue: QueueControl;
-  /** What tells people that something is wrong. */
-  readonly alarms: Alarms;
-  /** The status page's port, once that is served; undefined where it is not to be. */
-  pagePort(): Promise<number | undefined>;
-  snapshot(): { associations: number; held: number; destinations: DestinationSnapshot[] };
-  /**
-   * Goes on by another configuration; associations and what waits are kept.
-   *
-   * @param by who wants it, in words
-   */
-  reload(config: Config, by: string): Promise<ReloadResult>;
-  /** The same by what the configuration file says now. One with faults changes nothing. */
-  reloadFile(by: string): Promise<ReloadResult>;
-  /** Opens no session to a destination until `resume`, over restarts, too. False where there is no such destination. */
-  pause(destination: string, by: string): boolean;
-  resume(destination: string, by: string): boolean;
-  /** Forgets why a destination is not tried now, and tries it. */
-  tryNow(destination: string, by: string): boolean;
-  /** Stops in order, within `timeouts.stop`. */
-  stop(): Promise<void>;
-}
 
 /**
  * Starts a forwarder.
@@ -160,6 +124,10 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       spoolDirectory: config.spoolDir,
       index: () => this.#spool.index,
+      audit: {
+        config: () => this.#inForce.config,
+        ...auditedItems(() => this.#spool, this.#files),
+      },
     });
     this.figures = this.#makeFigures();
     this.#health = new HealthFile(this.#files, config.spoolDir, () => this.#healthNow());
@@ -254,8 +222,8 @@ class RunningDaemon implements Daemon {
     const service = new StoreService(this.#spool, heard, config, (entry) => {
       this.#options.onQueued?.(entry);
       this.#intoQueue.received(entry);
-    }, this.#watching.activity);
-    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.activity);
+    }, this.#watching.reception);
+    this.#receiver = new Receiver(config, this.#spool, service, this.#watching.reception);
     this.#reloader = new Reloader({
       inForce: this.#inForce,
       spool: this.#spool,
@@ -266,7 +234,9 @@ class RunningDaemon implements Daemon {
       service,
       intoQueue: this.#intoQueue,
       destinationOf: (settings, wanted) => this.#destinationOf(settings, wanted),
-      changed: ({ web, alarms, localAeTitle }) => {
+      told: (by, lines, ok) => this.#watching.trail.reloaded(by, lines, ok),
+      changed: ({ web, alarms, audit, localAeTitle }) => {
+        void this.#watching.trail.audit.reconfigure(audit, localAeTitle);
         this.#health.changed();
         void this.alarms.reconfigure(alarms, localAeTitle);
         this.#page?.serve(web);
@@ -293,6 +263,7 @@ class RunningDaemon implements Daemon {
     this.#watching.found(queued, apart, this.#stopping.signal);
     this.alarms = this.#alarmsOf();
     this.alarms.start();
+    this.#watching.trail.audit.start();
     this.#ports.serve(this.#receiver);
     this.#scheduler.add(queued);
     this.#keepHouse();
@@ -300,7 +271,9 @@ class RunningDaemon implements Daemon {
     const { page = false } = this.#options;
     if (page !== false) {
       const control = page === true ? this.#control() : page;
-      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir: config.spoolDir });
+      const { spoolDir } = config;
+      const observer = this.#watching.trail.audit;
+      this.#page = new StatusPage({ control, clock: this.#clock, spoolDir, observer });
       this.#page.serve(config.web);
     }
     this.balanced = this.#balance(entries, apart);
@@ -320,6 +293,7 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       transcoder: this.#transcoder,
       observer: this.#watching.activity,
+      audit: this.#watching.trail,
     });
   }
 
@@ -415,19 +389,22 @@ class RunningDaemon implements Daemon {
       files: this.#files,
       random: this.#options.random ?? Math.random,
       certificates: () => certificatesInUse(this.#inForce.config, this.#ports.credentials),
-      figures: () => alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+      figures: () => ({
+        ...alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
+        audit: this.#watching.trail.audit.status,
+      }),
     });
   }
 
   #control(): Control {
-    return controlOf({
+    return this.#watching.trail.control(controlOf({
       daemon: this,
       figures: this.figures,
       queue: this.queue,
       alarms: this.alarms,
       test: testDestination,
       shown: (config) => redact(asWritten(config)),
-    });
+    }));
   }
 
   async #balance(queued: readonly Present[], failed: readonly Present[]): Promise<void> {
@@ -476,6 +453,7 @@ class RunningDaemon implements Daemon {
       this.#ledger.maintain();
       await this.#spool.maintain();
       await this.#intoQueue.takeLate();
+      await this.#watching.trail.audit.takeByHand();
     });
     this.#health.write();
   }

@@ -19,6 +19,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   service: 4,
   doctor: 4,
   alarms: 4,
+  audit: 4,
   transcode: 3,
   dimse: 3,
   ledger: 3,

@@ -36,6 +36,10 @@ const DAY_MS = 86_400_000;
 /** Who edits the configuration has so long until it is to be in force, in ms. */
 const CONFIGURATION_MS = 300_000;
 
+/** So long an audit message may wait, and so long it is told that some were dropped; ms. */
+const AUDIT_WAIT_MS = 3_600_000;
+const AUDIT_DROPPED_MS = DAY_MS;
+
 /** Days before a certificate expires at which it is told, and told again. */
 const CERTIFICATE_DAYS = [30, 7, 1] as const;
 
@@ -48,6 +52,7 @@ export function conditionsOf(snapshot: AlarmSnapshot, config: AlarmsConfig): Con
     ...spoolConditions(snapshot),
     ...silentConditions(snapshot, config),
     ...certificateConditions(snapshot),
+    ...auditConditions(snapshot),
   ];
 }
 
@@ -322,4 +327,36 @@ function certificateConditions({ now, certificates }: AlarmSnapshot): Condition[
       ),
     ];
   });
+}
+
+function auditConditions({ now, audit }: AlarmSnapshot): Condition[] {
+  if (audit === undefined) return [];
+  const { oldest, dropped, droppedAt, trouble } = audit;
+  const found: Condition[] = [];
+  if (oldest !== null && now - oldest > AUDIT_WAIT_MS) {
+    const why = trouble === null ? "" : ` (${reasonText(trouble, true)})`;
+    found.push(condition(
+      "audit",
+      "warning",
+      "audit messages wait",
+      `Audit messages have waited for their server since ${
+        timeText(oldest)
+      }${why}: check that it runs and that ` +
+        `audit in the configuration names it; images are forwarded all the same.`,
+      { since: oldest + AUDIT_WAIT_MS },
+    ));
+  }
+  if (dropped > 0 && droppedAt !== null && now - droppedAt < AUDIT_DROPPED_MS) {
+    found.push(condition(
+      "audit-dropped",
+      "critical",
+      "audit messages are lost",
+      `${counted(dropped, "audit message")} had to be dropped, last at ${
+        timeText(droppedAt)
+      }, because more waited than ` +
+        `audit.keep allows: get the audit server back, or raise audit.keep.`,
+      { since: droppedAt },
+    ));
+  }
+  return found;
 }

@@ -29,6 +29,17 @@ export interface Failure {
   readonly count: number;
 }
 
+/** How the audit trail is. */
+export interface AuditFigures {
+  /** When the oldest message that waits was made; null where none waits. */
+  readonly oldest: number | null;
+  /** Messages dropped since the start, and when the last were; null where none were. */
+  readonly dropped: number;
+  readonly droppedAt: number | null;
+  /** Why the server takes none; null where it does. */
+  readonly trouble: string | null;
+}
+
 export interface AlarmSnapshot extends Pick<Overview, "now" | "failed" | "corrupt" | "missing"> {
   readonly destinations: readonly Pick<
     DestinationView,
@@ -48,4 +59,6 @@ export interface AlarmSnapshot extends Pick<Overview, "now" | "failed" | "corrup
   readonly seen: readonly Seen[];
   readonly certificates: readonly Certificate[];
   readonly failures: readonly Failure[];
+  /** How the audit trail is; absent where there is none. */
+  readonly audit?: AuditFigures | undefined;
 }

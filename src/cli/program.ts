@@ -12,6 +12,7 @@ import type { Node } from "../dimse/explain.ts";
 import { escapeText } from "../log.ts";
 import { SpoolError } from "../spool/version.ts";
 import { alarmTestCommand } from "./alarm_test.ts";
+import { auditTestCommand } from "./audit_test.ts";
 import { checkCommand } from "./check.ts";
 import { findConfigFile } from "./config_file.ts";
 import { demoCommand } from "./demo.ts";
@@ -168,6 +169,15 @@ function build(finish: (code: number) => void): Command {
       const config = await load(common(options));
       await untilStopped(async (signal) =>
         finish(await alarmTestCommand(config, options.json ?? false, signal))
+      );
+    });
+
+  withConfig(verb("audit-test", "send one message to the audit server"))
+    .option("--json", "as JSON")
+    .action(async (options: Common) => {
+      const config = await load(common(options));
+      await untilStopped(async (signal) =>
+        finish(await auditTestCommand(config, options.json ?? false, signal))
       );
     });
 

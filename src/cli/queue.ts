@@ -23,6 +23,7 @@ import { spoolIsLocked } from "../spool/lock.ts";
 import { leaveNotices, type Notice } from "../spool/notices.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
 import { spoolPaths } from "../spool/paths.ts";
+import { tellAudit } from "./audit_by_hand.ts";
 import { ExitCode } from "./exit_code.ts";
 import { openLedgerByHand } from "./ledger_by_hand.ts";
 import { formatDuration, printJson, printLine, table, warnLine } from "./terminal.ts";
@@ -268,6 +269,7 @@ async function tellLedger(
     ledger.append({ event, id, to: destination, by: "person", who: WHO });
   }
   await ledger.close();
+  await tellAudit(config, event, items, WHO);
 }
 
 /** Tells a running forwarder what to look at. */

@@ -6,7 +6,7 @@
  */
 
 import { isAbsolute, relative, resolve, sep } from "node:path";
-import { MAX_DESTINATIONS } from "./schema.ts";
+import { MAX_DESTINATIONS } from "./schema_values.ts";
 import { tlsFaults } from "./tls.ts";
 
 /** One wrong setting: where it is (`destinations[1].port`), what stands there, and what is wanted instead. */
@@ -79,6 +79,7 @@ export function crossFaults(file: Settings, folder: string): ConfigFault[] {
       "web.port": isSettings(file.web) ? file.web.port ?? 8104 : 8104,
     }),
     ...alarmFaults(isSettings(file.alarms) ? file.alarms : {}),
+    ...auditFaults(isSettings(file.audit) ? file.audit : {}),
   ];
 }
 
@@ -287,6 +288,26 @@ function alarmFaults(alarms: Settings): ConfigFault[] {
     if (email[given] === undefined || email[needed] !== undefined) continue;
     const wanted = `a text: alarms.email.${given} is of no use without it`;
     faults.push({ path: `alarms.email.${needed}`, value: undefined, wanted });
+  }
+  return faults;
+}
+
+/** Certificates are of use over TLS alone, and none without its key. */
+function auditFaults(audit: Settings): ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  const pair = [["certificate_file", "key_file"], ["key_file", "certificate_file"]] as const;
+  for (const [given, needed] of pair) {
+    if (audit[given] === undefined || audit[needed] !== undefined) continue;
+    const wanted = `a file: audit.${given} is of no use without it`;
+    faults.push({ path: `audit.${needed}`, value: undefined, wanted });
+  }
+  const { protocol = "tls" } = audit;
+  if (protocol !== "udp" && protocol !== "tcp") return faults;
+  for (const key of ["ca_file", "certificate_file", "key_file"]) {
+    if (audit[key] === undefined) continue;
+    const wanted =
+      `nothing: ${protocol} uses no certificates; remove the key, or set protocol to "tls"`;
+    faults.push({ path: `audit.${key}`, value: audit[key], wanted });
   }
   return faults;
 }

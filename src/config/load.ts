@@ -16,10 +16,12 @@ import {
   type UserIdentityConfig,
 } from "./access.ts";
 import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
+import { type AuditConfig, auditFrom } from "./audit.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
 import { type ClientTlsConfig, clientTlsFrom, type ServerTlsConfig, serverTlsFrom } from "./tls.ts";
-import { bytesOf, type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
+import { type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
+import { bytesOf } from "./schema_values.ts";
 import { readableSecrets } from "./secrets.ts";
 
 /** A DICOM node to send to. */
@@ -131,6 +133,8 @@ export interface Config {
   readonly alarms: AlarmsConfig;
   /** Null = nothing is received with TLS. */
   readonly tls: ServerTlsConfig | null;
+  /** Null where there is to be no audit trail. */
+  readonly audit: AuditConfig | null;
 }
 
 /** The configuration cannot be used. The message tells every fault, a line each. */
@@ -279,6 +283,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
     watchConfig: raw.watch_config,
     alarms: alarmsFrom(raw, folder),
     tls: serverTlsFrom(raw.tls, raw.local_host, folder),
+    audit: auditFrom(raw, folder),
   };
 }
 

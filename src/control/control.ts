@@ -45,7 +45,10 @@ export interface Control {
   /** Undefined where there is no such item. */
   item(name: ItemName): Promise<ItemDetails | undefined>;
   /** The stored Part 10 file; undefined where there is no such item. Closed by who reads it to the end or cancels. */
-  download(name: ItemName): Promise<{ size: number; body: ReadableStream<Uint8Array> } | undefined>;
+  download(
+    name: ItemName,
+    by?: Person,
+  ): Promise<{ size: number; body: ReadableStream<Uint8Array> } | undefined>;
   /** Retry: at once (failed ones are put back). Hold: not before `release`. Remove: for good. */
   act(action: ItemAction, selection: ItemSelection, by: Person): Promise<ActionResult>;
   /** False where there is no such destination. */

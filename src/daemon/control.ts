@@ -48,7 +48,7 @@ export function controlOf(parts: ControlParts): Control {
     ready: () => readiness(figures.overview()),
     queue: (query) => queue.queue(query),
     item: (name) => queue.item(name),
-    download: (name) => queue.download(name),
+    download: (name, by) => queue.download(name, by),
     act: (action, selection, by) => queue.act(action, selection, by),
     pause: (destination, by) => Promise.resolve(daemon.pause(destination, by)),
     resume: (destination, by) => Promise.resolve(daemon.resume(destination, by)),

@@ -5,6 +5,7 @@
 import type { DeliveryObserver } from "../activity/observer.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, DestinationConfig } from "../config/load.ts";
+import type { AuditTrail } from "./audit.ts";
 import { DicomDestination } from "../delivery/dicom.ts";
 import { DirectoryDestination } from "../delivery/directory.ts";
 import { observedDestination } from "../delivery/observed_destination.ts";
@@ -20,13 +21,15 @@ export interface DestinationParts {
   readonly transcoder: Transcoder;
   /** Told of every attempt. */
   readonly observer?: DeliveryObserver;
+  /** Tells the audit trail. */
+  readonly audit?: Pick<AuditTrail, "destination">;
 }
 
 /** A destination as its settings say; nothing is opened. */
 export function destinationOf(
   settings: DestinationConfig,
   { logPatientInfo }: Pick<Config, "logPatientInfo">,
-  { spool, files, clock, transcoder, observer }: DestinationParts,
+  { spool, files, clock, transcoder, observer, audit }: DestinationParts,
 ): Destination {
   const destination = settings.type === "dicom"
     ? new DicomDestination(settings, spool, transcoder, {
@@ -34,5 +37,6 @@ export function destinationOf(
       tellComments: logPatientInfo,
     })
     : new DirectoryDestination(settings, spool, files, { tellPaths: logPatientInfo });
-  return observer === undefined ? destination : observedDestination(destination, observer);
+  const audited = audit === undefined ? destination : audit.destination(destination);
+  return observer === undefined ? audited : observedDestination(audited, observer);
 }

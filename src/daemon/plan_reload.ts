@@ -63,6 +63,7 @@ const SETTINGS: Readonly<Record<Exclude<keyof Config, "file">, Setting>> = {
   web: atOnce("web", false),
   alarms: atOnce("alarms", false),
   tls: { key: "tls", need: "own step", told: false },
+  audit: atOnce("audit", false),
 };
 
 /** A destination of the new configuration, and what is new about it. */

@@ -46,6 +46,8 @@ export interface ReloaderParts {
   readonly destinationOf: (settings: Config["destinations"][number], config: Config) => Destination;
   /** Told of a configuration that has come into force. */
   readonly changed: (config: Config) => void;
+  /** Told of every attempt: who wanted it, what differs or is wrong, and whether all of it is in force. */
+  readonly told?: (by: string, lines: readonly string[], ok: boolean) => void;
   /** Told of destinations that are gone. */
   readonly gone: (names: readonly string[]) => void;
 }
@@ -154,6 +156,7 @@ export class Reloader {
       this.#refusal = error.message;
       const lines = error.message.split("\n").map((line) => line.trim());
       if (!isNew && by === WATCH) return { ok: false, lines };
+      this.#parts.told?.(by, lines, false);
       this.#trouble =
         `The configuration file is refused, and the one before stays in force. ${error.message}`;
       log.error("CONFIGURATION REFUSED, the one before stays in force: {reason}", {
@@ -209,6 +212,7 @@ export class Reloader {
     this.#parts.changed(config);
     const lines = [...plan.lines, ...refusal === null ? [] : [refusal]];
     this.#tell(lines, refusal, by);
+    this.#parts.told?.(by, lines, refusal === null);
     return {
       ok: refusal === null,
       lines: lines.length > 0 ? lines : ["Nothing differs from what is in force"],

@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { WebConfig } from "../config/load.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
+import type { AccessObserver } from "../web/access.ts";
 import type { WebServer } from "../web/server.ts";
 
 const log = getLog("daemon");
@@ -17,6 +18,8 @@ export interface StatusPageParts {
   readonly control: Control;
   readonly clock: Clock;
   readonly spoolDir: string;
+  /** Told of logins. */
+  readonly observer?: AccessObserver;
 }
 
 export class StatusPage {

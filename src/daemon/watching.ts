@@ -16,6 +16,8 @@ import type { FileSystem } from "../spool/file_system.ts";
 import type { QueueIndex } from "../spool/queue_index.ts";
 import { countCorrupt } from "../spool/inspect.ts";
 import { CorruptError, StoredInstance } from "../spool/stored_instance.ts";
+import type { ReceptionObserver } from "../activity/observer.ts";
+import { AuditTrail, type AuditTrailParts } from "./audit.ts";
 import { observedLedger } from "./observed_ledger.ts";
 
 const log = getLog("daemon");
@@ -45,11 +47,15 @@ export interface WatchingParts {
   readonly spoolDirectory: string;
   /** What is in the spool; asked for once that is open. */
   readonly index: () => Pick<QueueIndex, "counts" | "has">;
+  readonly audit: Pick<AuditTrailParts, "config" | "entry" | "identify">;
 }
 
 export class Watching {
   readonly activity: Activity<FoundFile>;
   readonly log = new RecentLog();
+  readonly trail: AuditTrail;
+  /** What the receiver tells: the activity and the audit trail. */
+  readonly reception: ReceptionObserver;
   readonly #parts: WatchingParts;
   readonly #unlisten: () => void;
   #corrupt: { readonly at: number; readonly count: number } | undefined;
@@ -65,12 +71,14 @@ export class Watching {
         return queued + failed + held === 0;
       },
     });
+    this.trail = new AuditTrail({ clock: parts.clock, files: parts.files, ...parts.audit });
+    this.reception = this.trail.reception(this.activity);
     this.#unlisten = listenToLog((at, level, text) => this.log.take(at, level, text));
   }
 
   /** The ledger, with what becomes of instances counted. */
   ledger(ledger: EventTaker): EventTaker {
-    return observedLedger(ledger, {
+    return observedLedger(this.trail.ledger(ledger), {
       delivered: (...told) => this.activity.delivered(...told),
       failed: (...told) => this.activity.failed(...told),
       retried: (...told) => this.activity.retried(...told),
@@ -129,6 +137,7 @@ export class Watching {
   async stop(): Promise<void> {
     this.#unlisten();
     await this.#looking;
+    await this.trail.audit.stop();
   }
 
   /** Undefined where the file is not what was found any more, or cannot be read: others of its study may come. */

@@ -200,6 +200,7 @@ export class Receiver {
       this.#logFailure(connection, hostname, port, error, count, began);
     } finally {
       this.#connections.delete(connection);
+      if (connection.admitted) this.#observer?.associationEnded?.(transport.peer);
     }
     // A peer that broke the protocol still has its connection for a moment; it counts no longer.
     await connection.association?.closed;
@@ -222,7 +223,12 @@ export class Receiver {
         called: request.calledAeTitle,
         from: association.peer,
       });
-      this.#observer?.associationRejected(...numbers);
+      this.#observer?.associationRejected(...numbers, {
+        calling: request.callingAeTitle,
+        called: request.calledAeTitle,
+        host: connection.host,
+        why: refusal.why,
+      });
       await association.reject(...numbers);
       return false;
     }

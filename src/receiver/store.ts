@@ -172,7 +172,10 @@ export class StoreService {
         this.#observer?.received({
           study: studyOf(instance.base),
           header: header.identification,
+          sopClass: request.sopClassUid,
           from: association.callingAeTitle,
+          called: association.calledAeTitle,
+          peer: association.peer,
           bytes: instance.length,
           destinations: waiting,
           ms: performance.now() - request.began,

@@ -12,6 +12,23 @@ import { unshared } from "./waiting_lists.ts";
 
 const NOWHERE: readonly string[] = [];
 
+/** What opening an entry's file tells of it. Bytes are the data set's. */
+export interface Opened {
+  readonly sopInstanceUid: string;
+  readonly sopClassUid: string;
+  readonly bytes: number;
+}
+
+/** That, out of the open file. */
+export function openedOf(
+  { meta, length }: {
+    readonly meta: { readonly sopInstanceUid: string; readonly sopClassUid: string };
+    readonly length: number;
+  },
+): Opened {
+  return { sopInstanceUid: meta.sopInstanceUid, sopClassUid: meta.sopClassUid, bytes: length };
+}
+
 export class Entry {
   /** The name without destinations; never changes. */
   readonly base: string;
@@ -19,8 +36,8 @@ export class Entry {
   waiting: readonly Waiting[];
   /** False once it has left the queue: delivered everywhere, given up, corrupt or removed by hand. */
   queued = true;
-  /** Known once the file has been opened; for the log and the figures. Bytes are the data set's. */
-  opened: { readonly sopInstanceUid: string; readonly bytes: number } | undefined;
+  /** Known once the file has been opened; for the log and the figures. */
+  opened: Opened | undefined;
   /** Destinations it had been given up for, where it came back from `failed/`. */
   failedFor: readonly string[] = NOWHERE;
   /** The folder its file lies in, where the file's name is the base and `#ending`; else the whole path. */

@@ -16,6 +16,7 @@ export function spoolPaths(directory: string) {
     retry: join(directory, "retry"),
     corrupt: join(directory, "corrupt"),
     ledger: join(directory, "ledger"),
+    audit: join(directory, "audit"),
     probe: join(directory, "probe.part"),
   };
 }

@@ -20,7 +20,7 @@ import type { FileMeta } from "../dicom/part10.ts";
 import { isSlotName } from "./commit_record.ts";
 import { moveToCorrupt, noteReason } from "./corrupt.ts";
 import { SpoolDisk } from "./disk.ts";
-import { Entry } from "./entry.ts";
+import { Entry, openedOf } from "./entry.ts";
 import { Apart } from "./apart.ts";
 import { bucketOf, formatBase, sequenceOf } from "./entry_name.ts";
 import { type FailureReason, orphanedReasons } from "./failed.ts";
@@ -307,7 +307,7 @@ export class Spool implements IncomingOwner {
           closed: () => this.#open.closed(entry.base),
         });
         this.#open.opened(entry.base);
-        entry.opened = { sopInstanceUid: instance.meta.sopInstanceUid, bytes: instance.length };
+        entry.opened = openedOf(instance);
         return instance;
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound) || attempt > 0) throw error;

@@ -17,7 +17,16 @@ import type { SessionView } from "./shapes.ts";
 
 const log = getLog("web");
 
+/** Who is told of logins. */
+export interface AccessObserver {
+  loggedIn(peer: string): void;
+  loggedOut(peer: string): void;
+  /** @param lockedSeconds for how long nobody is let in from there now; 0 where somebody is */
+  wrongPassword(peer: string, lockedSeconds: number): void;
+}
+
 export interface AccessOptions {
+  readonly observer?: AccessObserver;
   /** Null where none is set, which is possible on loopback alone. */
   readonly passwordHash: string | null;
   readonly sessionMs: number;
@@ -123,6 +132,7 @@ export class Access {
     const { id, session } = this.#sessions.begin();
     answer.append("Set-Cookie", this.#setCookie(id, Math.floor(this.#options.sessionMs / 1000)));
     log.info("Logged in at the status page", { from: caller.peer });
+    this.#options.observer?.loggedIn(caller.peer);
     return this.view(caller, session);
   }
 
@@ -131,6 +141,7 @@ export class Access {
     this.#sessions.end(caller.session);
     answer.append("Set-Cookie", this.#setCookie("", 0));
     log.info("Logged out of the status page", { from: caller.peer });
+    this.#options.observer?.loggedOut(caller.peer);
   }
 
   /**
@@ -173,6 +184,7 @@ export class Access {
       from: peer,
       ...(locked > 0 ? { lockedForSeconds: Math.ceil(locked / 1000) } : {}),
     });
+    this.#options.observer?.wrongPassword(peer, Math.ceil(locked / 1000));
     throw new HttpError(401, "The password is wrong.");
   }
 

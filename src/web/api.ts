@@ -199,7 +199,7 @@ function queueRoutes({ control }: ApiParts): Route[] {
       answer: "application/dicom",
       errors: [404],
       run: async ({ params, by }) => {
-        const { size, body } = await control.download(params) ?? noItem();
+        const { size, body } = await control.download(params, by) ?? noItem();
         told("Instance downloaded", by, { entry: params.id });
         return new Response(body, {
           headers: {

@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { WebConfig } from "../config/load.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
+import type { AccessObserver } from "./access.ts";
 import { WebApp } from "./app.ts";
 import { controlFilePath, removeControlFile, writeControlFile } from "./control_file.ts";
 import { isLoopback } from "./guard.ts";
@@ -28,6 +29,8 @@ export interface WebOptions {
   /** Where `control.json` goes; null = nowhere. */
   readonly spoolDir: string | null;
   readonly limits?: ListenerLimits;
+  /** Told of logins. */
+  readonly observer?: AccessObserver;
 }
 
 /** A status page that is served, or waits for its port. */
@@ -59,8 +62,9 @@ class RunningWeb implements WebServer {
 
   constructor(options: WebOptions) {
     this.#options = options;
-    const { settings, control, clock } = options;
+    const { settings, control, clock, observer } = options;
     this.#app = new WebApp({
+      ...observer === undefined ? {} : { observer },
       control,
       clock,
       now: () => clock.now(),

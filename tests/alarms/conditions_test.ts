@@ -296,3 +296,17 @@ Deno.test("every text is one sentence that ends in a full stop", () => {
   assert.equal(wrong.length, 11);
   for (const { text } of wrong) assert.match(text, /^[A-Z0-9].*\.$/);
 });
+
+Deno.test("audit messages that wait for over an hour are a warning, dropped ones critical for a day", () => {
+  const audit = { oldest: NOW - HOUR, dropped: 0, droppedAt: null, trouble: "connection refused" };
+  assert.deepEqual(found({ audit }), []);
+  const waiting = only({ audit: { ...audit, oldest: NOW - HOUR - 1 } });
+  assert.deepEqual([waiting.key, waiting.severity], ["audit", "warning"]);
+  assert.match(waiting.text, /since 2026-11-23 10:59 \(connection refused\): check that it runs/);
+  assert.deepEqual(found({ audit: { ...audit, oldest: null } }), []);
+  const dropped = { ...audit, oldest: null, dropped: 12, droppedAt: NOW - DAY + 1 };
+  const lost = only({ audit: dropped });
+  assert.deepEqual([lost.key, lost.severity], ["audit-dropped", "critical"]);
+  assert.match(lost.text, /^12 audit messages had to be dropped, last at .*audit\.keep/);
+  assert.deepEqual(found({ audit: { ...dropped, droppedAt: NOW - DAY } }), []);
+});

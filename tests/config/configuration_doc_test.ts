@@ -68,6 +68,12 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
       configFrom({ destinations: [{ ...node, user_identity: identity }] }, Deno.cwd());
       continue;
     }
+    if (key.startsWith("audit.")) {
+      const certificate = { certificate_file: "c.pem", key_file: "k.pem" };
+      const files = last === "certificate_file" || last === "key_file" ? certificate : {};
+      configFrom({ pacs_host: "h", audit: { host: "h", ...files, [last!]: example } }, Deno.cwd());
+      continue;
+    }
     const inner = parent === "timeouts" || parent === "web" || parent === "tls";
     const place = key.split(".")[0];
     const files = { certificate: "c", key: "k", ...place === "tls" ? { ca: "a" } : {} };

@@ -124,6 +124,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
     },
     watchConfig: false,
     tls: null,
+    audit: null,
     alarms: {
       repeatMs: 86_400_000,
       destinationDownMs: 300_000,

@@ -25,7 +25,7 @@ export interface Held {
 
 /** Files and folders of a spool that are no instances. */
 const FURNITURE =
-  /^(LOCK|VERSION|(alarms|control|health|paused)\.json|(incoming|failed|held|retry|corrupt|ledger|queue)\/)$/;
+  /^(LOCK|VERSION|(alarms|control|health|paused)\.json|(incoming|failed|held|retry|corrupt|ledger|queue|audit)\/)$/;
 
 /** All instances in a spool that no forwarder runs on; files that are none are left out. */
 export function heldIn(spool: string): Held[] {

@@ -355,7 +355,7 @@ Deno.test("a destination that is down because of one instance is said to be down
   inHouse(async (house) => {
     const pacs = house.destination();
     const poison = entry("poison");
-    poison.opened = { sopInstanceUid: "1.2.3.4", bytes: 0 };
+    poison.opened = { sopInstanceUid: "1.2.3.4", sopClassUid: "1.2", bytes: 0 };
     pacs.answer = () => ({ kind: "interrupted", reason: "10.0.0.1:104: aborted by the peer" });
     const group = house.group(pacs);
     group.add([poison]);

@@ -29,18 +29,21 @@ export interface InstanceFields {
   readonly patientName?: string;
   /** Absent unless given. */
   readonly accessionNumber?: string;
+  /** Bytes as characters of ISO 8859-1. */
+  readonly characterSet?: string;
 }
 
 /** A data set of the identifying elements and a few pixels, explicit VR little endian. */
 export function dataSetOf(fields: InstanceFields): Uint8Array {
-  const optional = (tag: number, vr: string, text: string | undefined) =>
+  const given = (tag: number, vr: string, text: string | undefined) =>
     text === undefined ? [] : [textElement(tag, vr, text)];
   return concat([
+    ...given(0x00080005, "CS", fields.characterSet),
     textElement(0x00080016, "UI", fields.sopClassUid ?? CT_IMAGE_STORAGE),
     textElement(0x00080018, "UI", fields.sopInstanceUid ?? "1.2.3.4"),
-    ...optional(0x00080050, "SH", fields.accessionNumber),
+    ...given(0x00080050, "SH", fields.accessionNumber),
     textElement(0x00080060, "CS", fields.modality ?? "CT"),
-    ...optional(0x00100010, "PN", fields.patientName),
+    ...given(0x00100010, "PN", fields.patientName),
     textElement(0x00100020, "LO", fields.patientId ?? "PATIENT"),
     textElement(0x0020000d, "UI", fields.studyUid ?? "1.2.3"),
     textElement(0x0020000e, "UI", fields.seriesUid ?? "1.2.3.1"),

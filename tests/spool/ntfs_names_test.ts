@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { configFrom } from "../../src/config/load.ts";
-import { MAX_DESTINATIONS } from "../../src/config/schema.ts";
+import { MAX_DESTINATIONS } from "../../src/config/schema_values.ts";
 import { safeName } from "../../src/delivery/safe_name.ts";
 import { ledgerFileName } from "../../src/ledger/files.ts";
 import { logFileName } from "../../src/log/daily_file.ts";
