@@ -7,7 +7,7 @@
 
 import type { Context } from "hono";
 import { Hono } from "hono/tiny";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
 import { Access, type AccessOptions, type Caller } from "./access.ts";
@@ -43,7 +43,8 @@ export class WebApp {
 
   constructor(options: AppOptions) {
     this.#options = options;
-    this.#turns = new Turns(options.clock);
+    // What a look takes is real time, whatever the clock of the sessions says.
+    this.#turns = new Turns(systemClock);
     this.#access = new Access(options);
     this.#events = new EventHub(options.control, options.clock);
     this.#register();
