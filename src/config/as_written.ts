@@ -4,6 +4,7 @@
  * For whoever is shown it, and then changes the file. Pure. What is secret is in it still: `redact` comes after.
  */
 
+import type { AuditConfig } from "./audit.ts";
 import { WEEKDAYS } from "./schema.ts";
 import type { Config } from "./load.ts";
 
@@ -16,7 +17,7 @@ const DURATIONS: Readonly<Record<string, readonly [string, number]>> = {
   silenceMs: ["hours", 3_600_000],
 };
 
-const SIZES: ReadonlySet<string> = new Set(["maxInstanceSize", "minimumFreeSpace"]);
+const SIZES: ReadonlySet<string> = new Set(["maxInstanceSize", "minimumFreeSpace", "keep"]);
 
 const UNITS: readonly (readonly [string, number])[] = [
   ["TiB", 2 ** 40],
@@ -29,7 +30,7 @@ const UNITS: readonly (readonly [string, number])[] = [
 
 /** The file that would put this in force, and `file`, where it was read from; null where a setting is not set. */
 export function asWritten(config: Config): Record<string, unknown> {
-  const { alarms } = config;
+  const { alarms, audit } = config;
   const { login, ...email } = alarms.email ?? { login: null };
   const silent = alarms.silent.map(({ days, from, to, ...one }) => ({
     ...one,
@@ -39,8 +40,13 @@ export function asWritten(config: Config): Record<string, unknown> {
   }));
   return object({
     ...config,
+    audit: audit && auditAsWritten(audit),
     alarms: { ...alarms, silent, email: alarms.email && { ...email, ...login } },
   });
+}
+
+function auditAsWritten({ certificate, keepBytes: keep, ...audit }: AuditConfig): object {
+  return { ...audit, ...certificate, keep };
 }
 
 function object(settings: object): Record<string, unknown> {

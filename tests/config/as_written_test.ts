@@ -22,6 +22,14 @@ const FULL = {
   minimum_free_space: 123_457,
   study_quiet_seconds: 90,
   web: { port: 9000, host: "127.0.0.1", session_hours: 3 },
+  audit: {
+    host: "log.example",
+    certificate_file: "/srv/c.pem",
+    key_file: "/srv/k.pem",
+    site: "CT room",
+    patient_data: false,
+    keep: "1.5GB",
+  },
   alarms: {
     repeat_hours: 4,
     silent: [{ ae_title: "CT1", hours: 0.5, days: ["mon", "sun"], from: "23:05", to: "01:10" }],
