@@ -25,7 +25,7 @@ const MOST_UNWRITTEN = 20_000;
 /** A segment is closed when it is so long, in bytes. */
 const LONGEST_SEGMENT = 1024 * 1024;
 /** Read at a time, in bytes: more than the longest message. */
-const PIECE = 128 * 1024;
+const PIECE = 512 * 1024;
 
 const LINE_FEED = 0x0a;
 

@@ -16,6 +16,12 @@ const CONNECT_MS = 15_000;
 const WRITE_MS = 30_000;
 /** For the server to close its side after we have closed ours, in ms. */
 const CLOSE_MS = 10_000;
+/**
+ * A connection is kept for so long before we close it, in ms. A server that does not want us (TLS 1.3 looks at our certificate
+ * when we are done, RFC 8446 §4.4.2.4; others look at addresses after they have accepted) closes within that time, and what
+ * was sent to it counts as not sent.
+ */
+const SETTLE_MS = 500;
 /** Bytes handed over at a time. */
 const PIECE = 64 * 1024;
 /** Datagrams at a time, and the pause behind them, in ms: a server that reads one by one shall not lose them. */
@@ -67,6 +73,7 @@ async function sendStream(
   signal.addEventListener("abort", stop);
   try {
     signal.throwIfAborted();
+    const began = performance.now();
     let closing = false;
     // Watched from the beginning: a server that closes early has not read what comes after.
     const over = readToEnd(connection).then((error) => ({ error, early: !closing }));
@@ -75,6 +82,13 @@ async function sendStream(
       for (let at = 0; at < piece.length;) {
         at += await within(connection.write(piece.subarray(at)), WRITE_MS, "it takes no data");
       }
+    }
+    const soon = await Promise.race([
+      over,
+      late(Math.max(0, began + SETTLE_MS - performance.now())),
+    ]);
+    if (soon !== "late") {
+      throw soon.error ?? new Error("it closed the connection at once: does it let us in?");
     }
     closing = true;
     await within(connection.closeWrite(), CLOSE_MS, "the connection cannot be closed");

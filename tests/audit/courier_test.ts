@@ -10,7 +10,7 @@ import { AuditSendError, sendMessages } from "../../src/audit/transport.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { AuditConfig } from "../../src/config/audit.ts";
 import { realFileSystem } from "../../src/spool/file_system.ts";
-import { certificateFor } from "../helpers/certificates.ts";
+import { Authority, certificateFor, writeMade } from "../helpers/certificates.ts";
 import { Scratch } from "../helpers/scratch.ts";
 import { SyslogServer, type SyslogServerOptions } from "../helpers/syslog_server.ts";
 import { until } from "../helpers/until.ts";
@@ -205,20 +205,23 @@ Deno.test("tls: nothing is sent to a server whose certificate is of another issu
   }
 });
 
-Deno.test("tls: our certificate is shown to a server that asks for one; without it nothing arrives", async () => {
+Deno.test("tls: a server that asks for our certificate takes messages by the right one; else nothing counts as sent", async () => {
   await using scratch = await Scratch.make();
-  const tls = await certificateFor(scratch.path, "localhost");
+  const authority = await Authority.make();
+  const stranger = await Authority.make();
+  const issue = async (from: Authority, usage: "server" | "client", name: string) =>
+    writeMade(scratch.path, name, await from.issue(usage, ["localhost"]));
+  const issuer = writeMade(scratch.path, "ca", authority.made).certificate;
+  const own = await issue(authority, "server", "own");
   const { createServer } = await import("node:tls");
-  let shown = 0;
   let text = "";
   const server = createServer({
-    cert: Deno.readTextFileSync(tls.certificate),
-    key: Deno.readTextFileSync(tls.key),
-    ca: Deno.readTextFileSync(tls.issuer),
+    cert: Deno.readTextFileSync(own.certificate),
+    key: Deno.readTextFileSync(own.key),
+    ca: Deno.readTextFileSync(issuer),
     requestCert: true,
     rejectUnauthorized: true,
   }, (socket) => {
-    shown++;
     socket.on("data", (bytes: Uint8Array) => text += new TextDecoder().decode(bytes));
     socket.on("end", () => socket.end());
     socket.on("error", () => {});
@@ -226,15 +229,33 @@ Deno.test("tls: our certificate is shown to a server that asks for one; without 
   server.on("tlsClientError", () => {});
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
+  const config = configFor({ port }, "tls", { caFile: issuer });
+  const send = ({ certificate, key }: { certificate: string; key: string }) =>
+    sendMessages(
+      { ...config, certificate: { certificateFile: certificate, keyFile: key } },
+      [message(1)],
+      NEVER,
+    );
   try {
-    const config = configFor({ port }, "tls", { caFile: tls.issuer });
-    const certificate = { certificateFile: tls.certificate, keyFile: tls.key };
-    assert.equal(await sendMessages({ ...config, certificate }, [message(1)], NEVER), "taken");
-    assert.equal(shown, 1);
+    // TLS 1.3 lets us write before the server has looked at what we showed.
+    await assert.rejects(sendMessages(config, [message(1)], NEVER), AuditSendError);
+    await assert.rejects(send(await issue(stranger, "client", "strange")), AuditSendError);
+    await assert.rejects(send(await issue(authority, "server", "usage")), AuditSendError);
+    assert.equal(text, "");
+    assert.equal(await send(await issue(authority, "client", "right")), "taken");
     assert.match(text, /^\d+ <85>1 /);
   } finally {
     server.close();
   }
+});
+
+Deno.test("tcp: a server that closes whoever it does not know at once has been sent nothing", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const closing = (async () => (await listener.accept()).close())();
+  const config = configFor(listener.addr as Deno.NetAddr);
+  await assert.rejects(sendMessages(config, [message(1)], NEVER), AuditSendError);
+  await closing;
+  listener.close();
 });
 
 Deno.test("a file of a certificate that is not there is named, with its key of the configuration", async () => {
@@ -277,7 +298,7 @@ Deno.test("tls: a server that ends connections without close_notify, as rsyslog 
   const { port } = server.address() as { port: number };
   // In front of it, what passes everything on but the server's end.
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const relayed = relay(listener, port);
+  const relayed = relay(listener, port, () => text !== "");
   try {
     const config = configFor(listener.addr as Deno.NetAddr, "tls", { caFile: tls.issuer });
     assert.equal(await sendMessages(config, [message(1)], NEVER), "taken");
@@ -290,7 +311,11 @@ Deno.test("tls: a server that ends connections without close_notify, as rsyslog 
 });
 
 /** Passes one connection on, and ends it at the client's close_notify, without one of the server's. */
-async function relay(listener: Deno.Listener, port: number): Promise<void> {
+async function relay(
+  listener: Deno.Listener,
+  port: number,
+  hasRead: () => boolean,
+): Promise<void> {
   const client = await listener.accept();
   const server = await Deno.connect({ hostname: "127.0.0.1", port });
   const back = (async () => {
@@ -303,7 +328,8 @@ async function relay(listener: Deno.Listener, port: number): Promise<void> {
   const bytes = new Uint8Array(65_536);
   for (let n; (n = await client.read(bytes)) !== null;) {
     await server.write(bytes.subarray(0, n));
-    if (n <= CLOSE_NOTIFY) break;
+    // Before the message it is a part of the handshake.
+    if (n <= CLOSE_NOTIFY && hasRead()) break;
   }
   client.close();
   await server.closeWrite();
