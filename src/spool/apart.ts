@@ -123,7 +123,7 @@ export class Apart {
           this.#removeBoth("failed", destination, entry.base);
           return false;
         }
-        queueFiles.drop(entry, destination);
+        if (!this.#takeOut(entry, destination, "failed")) return false;
       }
       index.setApart("failed", destination, [entry.base]);
       return true;
@@ -139,7 +139,7 @@ export class Apart {
     destination: string,
     reason: FailureReason,
   ): Promise<Moved<Entry, Entry>> {
-    const { files, paths, after, queueFiles, index } = this.#host;
+    const { files, paths, after, index } = this.#host;
     const directory = await this.#makeDirectory("held", destination);
     const turns = new Turns(after);
     const moved: Moved<Entry, Entry> = { done: [], failed: new Map() };
@@ -162,8 +162,9 @@ export class Apart {
       await files.syncDirectory(directory);
       for (const entry of named.splice(0)) {
         await turns.share();
-        if (entry.waitsFor(destination)) queueFiles.drop(entry, destination);
-        else if (this.#liesElsewhere(entry, destination)) {
+        if (entry.waitsFor(destination)) {
+          if (!this.#takeOut(entry, destination, "held")) continue;
+        } else if (this.#liesElsewhere(entry, destination)) {
           this.#removeBoth("held", destination, entry.base);
           continue;
         }
@@ -181,6 +182,27 @@ export class Apart {
     }
     index.setApart("held", destination, moved.done.map((entry) => entry.base));
     return { ...moved, done: moved.done.filter((entry) => !moved.failed.has(entry)) };
+  }
+
+  /**
+   * Takes a destination out of an entry whose second name is on the disk. What has been moved back from there meanwhile
+   * (its destination is configured again, a command let it go) waits by that name: where the entry waits for nothing else,
+   * both names are one, and it must stay.
+   *
+   * @returns false where it was moved back
+   */
+  #takeOut(entry: Entry, destination: string, state: ApartState): boolean {
+    const { files, queueFiles } = this.#host;
+    const isThere = files.exists(this.path(state, destination, entry.base));
+    const isLast = entry.waiting.every((one) => one.destination === destination);
+    if (!isLast) queueFiles.drop(entry, destination);
+    else {
+      const { path } = entry;
+      queueFiles.leave(entry);
+      // At once, not beside the work: by then the name could be that of one moved back.
+      if (isThere) queueFiles.remove(path);
+    }
+    return isThere;
   }
 
   /** Whether what does not wait for a destination any more was given up, or is damaged, rather than held by a command, too. */

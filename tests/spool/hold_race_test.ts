@@ -8,6 +8,7 @@ import { realFileSystem, renameAway } from "../../src/spool/file_system.ts";
 import { holdItems } from "../../src/spool/hold_by_hand.ts";
 import { listItems, type QueueItem, removeItem } from "../../src/spool/inspect.ts";
 import type { Entry } from "../../src/spool/entry.ts";
+import { bucketIn } from "../../src/spool/entry_name.ts";
 import { systemError } from "../helpers/faulty_files.ts";
 import { type SpoolDirectory, store, withSpool } from "../helpers/spools.ts";
 
@@ -109,3 +110,44 @@ Deno.test("an instance that a command began to hold, and died, can be held again
     );
     await spool.close();
   }));
+
+for (const how of ["given up", "held back"] as const) {
+  Deno.test(`what is moved back while it is being ${how}, and waits for nothing else by then, keeps its file`, () =>
+    withSpool(async (directory) => {
+      const { spool } = await directory.start();
+      const entry = await store(spool, ["a", "b"]);
+      const reason = { kind: "not-configured", reason: "", when: "", tries: 0 } as const;
+      const folder = how === "given up" ? "failed" : "held";
+      let back: Entry | undefined;
+      directory.files.fault = (operation, path) => {
+        const second = join(directory.path, folder, "b", `${entry.base}.dcm`);
+        const at = join(directory.path, folder, "b");
+        if (back !== undefined || operation !== "syncDirectory" || path !== at) return undefined;
+        if (!realFileSystem.exists(second)) return undefined;
+        spool.delivered(entry, "a");
+        if (how === "given up") {
+          // Its destination is configured again.
+          back = [...spool.restoring(new Set(["b"]))].find((one) => one !== undefined);
+        } else {
+          // A command lets it go, and the forwarder takes what that put back.
+          const item = itemOf(directory, "b");
+          const name = `${item.id}.b.dcm`;
+          Deno.renameSync(second, join(directory.path, "retry", name));
+          Deno.renameSync(
+            join(directory.path, "retry", name),
+            join(directory.path, "queue", bucketIn(item.id), name),
+          );
+          Deno.removeSync(join(directory.path, "retry", name));
+          back = entry;
+        }
+        return undefined;
+      };
+      if (how === "given up") assert.equal(await spool.fail(entry, "b", reason), false);
+      else await spool.apart.hold([entry], "b", WHY);
+      await spool.settled();
+      assert.ok(back !== undefined);
+      const lies = directory.listing().filter((path) => path.endsWith(".dcm"));
+      assert.deepEqual(lies, [`queue/${bucketIn(entry.base)}/${entry.base}.b.dcm`]);
+      await spool.close();
+    }));
+}
