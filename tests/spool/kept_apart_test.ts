@@ -133,7 +133,7 @@ Deno.test("one that is delivered while a command gives it its second name is gon
       let once = true;
       directory.files.fault = (operation, path) => {
         // Between the second name and the change of the first one.
-        if (operation === "syncDirectory" && path.endsWith("a") && once) {
+        if (operation === "syncDirectory" && path.endsWith(join("held", "a")) && once) {
           once = false;
           spool.delivered(entry, "a");
         }
