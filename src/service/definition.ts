@@ -26,7 +26,8 @@ export type StartType = "auto" | "delayed" | "demand";
 
 /** What a service needs to know of the configuration. */
 export interface ServiceSettings {
-  readonly port: number;
+  /** Those that senders reach: plain, with TLS, or both. */
+  readonly ports: readonly number[];
   /** IP addresses and CIDR ranges that may send; empty = any. */
   readonly allowedHosts: readonly string[];
   /** In ms. */

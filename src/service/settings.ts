@@ -9,7 +9,7 @@ import { type ServiceSettings, USUAL_PORT } from "./definition.ts";
 /** The settings of a configuration that has loaded. */
 export function serviceSettings(config: Config): ServiceSettings {
   return {
-    port: config.localPort === 0 ? USUAL_PORT : config.localPort,
+    ports: portsOf(config),
     allowedHosts: config.allowedHosts,
     stopMs: config.timeouts.stopMs,
     logDir: config.logDir,
@@ -18,6 +18,12 @@ export function serviceSettings(config: Config): ServiceSettings {
       each.type === "directory" ? [each.path] : []
     ),
   };
+}
+
+function portsOf({ localPort, tls }: Config): number[] {
+  const plain = localPort === 0 ? USUAL_PORT : localPort;
+  const secured = tls === null || tls.port === 0 ? [] : [tls.port];
+  return tls?.only ? secured : [plain, ...secured];
 }
 
 /** Those of a file that is not there yet, or cannot be used: everything beside it, as its defaults are. */

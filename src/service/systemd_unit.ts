@@ -59,7 +59,9 @@ export function systemdUnit(definition: ServiceDefinition, { forUser }: UnitOpti
 const HOMES = ["/home", "/root", "/run/user"];
 
 function hardening({ program, config, settings }: ServiceDefinition): string[] {
-  const capability = settings.port < FIRST_FREE_PORT ? "CAP_NET_BIND_SERVICE" : "";
+  const capability = settings.ports.some((port) => port < FIRST_FREE_PORT)
+    ? "CAP_NET_BIND_SERVICE"
+    : "";
   const writable = [...new Set([...settings.privateFolders, ...settings.sharedFolders])];
   const inHome = [program, config, ...writable].some((path) =>
     HOMES.some((home) => path === home || path.startsWith(`${home}/`))

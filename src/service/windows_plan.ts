@@ -245,7 +245,7 @@ function folderCalls({ config, settings }: ServiceDefinition, account: string): 
   ];
 }
 
-/** One rule: this program, this port, the hospital's own networks, and the senders that are allowed, where they are listed. */
+/** One rule: this program, its ports, the hospital's own networks, and the senders that are allowed, where they are listed. */
 function firewallCalls({ program, settings }: ServiceDefinition): ToolCall[] {
   // A range of everything is what a rule without addresses means, whatever netsh makes of a prefix of no bits.
   const anyone = settings.allowedHosts.some((each) => each.endsWith("/0"));
@@ -261,7 +261,7 @@ function firewallCalls({ program, settings }: ServiceDefinition): ToolCall[] {
       "dir=in",
       "action=allow",
       "protocol=TCP",
-      `localport=${settings.port}`,
+      `localport=${settings.ports.join(",")}`,
       `program=${program}`,
       "profile=private,domain",
       ...(settings.allowedHosts.length === 0 || anyone

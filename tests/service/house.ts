@@ -108,7 +108,7 @@ export function definition(more: Partial<ServiceDefinition> = {}): ServiceDefini
     program: "C:\\Program Files\\DICOM Forwarder\\dicomforwarder.exe",
     config: `${DATA}\\config.json`,
     settings: {
-      port: 11_112,
+      ports: [11_112],
       allowedHosts: [],
       stopMs: 20_000,
       logDir: `${DATA}\\logs`,

@@ -15,7 +15,7 @@ const DEFINITION: ServiceDefinition = {
   program: "/usr/local/bin/dicomforwarder",
   config: "/etc/dicomforwarder/config 100%.json",
   settings: {
-    port: 11_112,
+    ports: [11_112],
     allowedHosts: [],
     stopMs: 20_000,
     logDir: "/var/log/dicomforwarder",
@@ -109,14 +109,15 @@ async function hasOfflineAnalysis(): Promise<boolean> {
 }
 
 Deno.test("only a port below 1024 brings the right to listen on one", () => {
-  const bounding = (port: number) =>
+  const bounding = (...ports: number[]) =>
     settingsOf(
-      systemdUnit({ ...DEFINITION, settings: { ...DEFINITION.settings, port } }, {
+      systemdUnit({ ...DEFINITION, settings: { ...DEFINITION.settings, ports } }, {
         forUser: false,
       }),
     ).get("CapabilityBoundingSet");
   assert.equal(bounding(11_112), "");
   assert.equal(bounding(104), "CAP_NET_BIND_SERVICE");
+  assert.equal(bounding(11_112, 443), "CAP_NET_BIND_SERVICE");
 });
 
 Deno.test("a user's unit asks for nothing that a user's systemd may not do", () => {

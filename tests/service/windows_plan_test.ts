@@ -1,6 +1,8 @@
 /* The tool calls that make and remove the Windows service. */
 
 import assert from "node:assert/strict";
+import { configFrom } from "../../src/config/load.ts";
+import { serviceSettings } from "../../src/service/settings.ts";
 import { installPlan, type ToolCall, uninstallPlan } from "../../src/service/windows_plan.ts";
 import { DATA, definition } from "./house.ts";
 
@@ -123,4 +125,19 @@ Deno.test("uninstalling removes service, rule and event source and touches no fo
   assert.match(calls.join("\n"), /netsh\.exe .* delete rule/);
   assert.match(calls.join("\n"), /reg\.exe delete .*EventLog/);
   assert.ok(!calls.some((call) => call.includes("ProgramData")));
+});
+
+Deno.test("the firewall lets in what comes with TLS, too, and that alone where nothing else is received", () => {
+  const tls = { certificate: "c.pem", key: "c.key", ca: "ca.pem" };
+  const ruleFor = (settings: Record<string, unknown>) =>
+    only(
+      installPlan({
+        ...definition(),
+        settings: serviceSettings(configFrom(settings, Deno.cwd())),
+      }, null),
+      "netsh.exe advfirewall firewall add",
+    );
+  assert.match(ruleFor({ pacs_host: "h" }), / localport=11112 /);
+  assert.match(ruleFor({ pacs_host: "h", tls }), / localport=11112,2762 /);
+  assert.match(ruleFor({ pacs_host: "h", tls: { ...tls, only: true } }), / localport=2762 /);
 });
