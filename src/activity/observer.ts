@@ -57,6 +57,8 @@ export interface ReceptionObserver {
   associationAccepted(): void;
   /** The numbers of the A-ASSOCIATE-RJ (PS3.8 Table 9-21), and whom it is for. */
   associationRejected(result: number, source: number, reason: number, who?: RejectedPeer): void;
+  /** No TLS came about, so that there was no association either. */
+  handshakeFailed?(host: string, why: string): void;
   /** One that was accepted is over, however that came. */
   associationEnded?(peer: string): void;
   /** A connection was closed unheard: it came faster than allowed, or too many are open. */

@@ -81,6 +81,10 @@ export class AuditTrail {
         observer.associationRejected(result, source, reason, who);
         if (who !== undefined) audit.rejected(who);
       },
+      handshakeFailed: (host, why) => {
+        observer.handshakeFailed?.(host, why);
+        audit.rejected({ calling: "", called: "", host, why });
+      },
       associationEnded: (peer) => {
         observer.associationEnded?.(peer);
         audit.ended(peer);

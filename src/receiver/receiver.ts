@@ -24,7 +24,7 @@ import { Door } from "./door.ts";
 import { type Identified, UserIdentities } from "./identity.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import type { StoreCount, StoreService } from "./store.ts";
-import type { Accepted, Listener } from "./tls_listener.ts";
+import { type Accepted, type Listener, TlsListener } from "./tls_listener.ts";
 
 const log = getLog("receiver");
 
@@ -97,6 +97,9 @@ export class Receiver {
     if (this.#isStopped) return listener.close();
     const left = this.leave(kind);
     this.#listeners.set(kind, listener);
+    if (listener instanceof TlsListener) {
+      listener.failed = (from, why) => this.#observer?.handshakeFailed?.(from, why);
+    }
     this.#accepting.set(kind, Promise.all([left, this.#accept(listener)]).then(() => {}));
   }
 

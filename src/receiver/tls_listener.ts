@@ -44,8 +44,10 @@ export class TlsListener implements Listener {
   #waiting: PromiseWithResolvers<Accepted> | undefined;
   #isClosed = false;
   #isPumping = false;
-  /** Whether failed handshakes are logged: not those of our own test. */
+  /** Whether failed handshakes are told: not those of our own test. */
   tellsFailures = false;
+  /** Told of each one that failed, and why. */
+  failed: (from: string, reason: string) => void = () => {};
   readonly #failures = new Map<string, { at: number; unsaid: number }>();
 
   constructor(tcp: Deno.TcpListener, settings: ServerTlsConfig, credentials: LiveCredentials) {
@@ -137,6 +139,7 @@ export class TlsListener implements Listener {
 
   #tell(from: string, reason: string): void {
     if (!this.tellsFailures) return;
+    this.failed(from, reason);
     const now = performance.now();
     const before = this.#failures.get(from);
     if (before !== undefined && now - before.at < LOG_MS) {

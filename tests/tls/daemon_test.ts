@@ -24,6 +24,7 @@ import { Forwarder, nodeAt } from "../helpers/forwarder.ts";
 import { CT_IMAGE_STORAGE } from "../helpers/instances.ts";
 import { OPTIONS } from "../helpers/served.ts";
 import { Scratch } from "../helpers/scratch.ts";
+import { SyslogServer } from "../helpers/syslog_server.ts";
 import { until } from "../helpers/until.ts";
 
 const TIMEOUTS = { connectMs: 5000, associationMs: 5000, responseMs: 5000, releaseMs: 5000 };
@@ -313,4 +314,23 @@ Deno.test("TLS on the plain port is told in words", async () => {
   const result = await site.echo(forwarder.port);
   assert.equal(result.ok, false);
   assert.match(result.steps.at(-1)!.text, /does not speak TLS|speaks plain DICOM/);
+});
+
+Deno.test("who gets no TLS is in the audit trail as who is turned away", async () => {
+  await using scratch = await Scratch.make();
+  const site = await Site.make(scratch.path);
+  await using server = await SyslogServer.start({ protocol: "tcp" });
+  const audit = { host: "127.0.0.1", port: server.port, protocol: "tcp" };
+  await using forwarder = await Forwarder.start(scratch.path, { ...site.settings(), audit });
+  const stranger = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: forwarder.daemon.tlsPort!,
+  });
+  await stranger.write(new TextEncoder().encode("GET / HTTP/1.0\r\n\r\n"));
+  const alert = await server.says(({ event, types }) =>
+    event === "110113" && types.includes("110126")
+  );
+  stranger.close();
+  assert.equal(alert.outcome, "4");
+  assert.ok(alert.description.length > 20, alert.description);
 });
