@@ -3,7 +3,8 @@
  *
  * Owns the shapes alone; the API's description (OpenAPI) is made from them. Times are ms since 1970, durations ms, sizes
  * bytes. Texts that came over the network are as they came: whoever shows them makes them harmless. Patient data stands in
- * `Identification` and `Study` only.
+ * `Identification` and `Study`; and, unless `log_patient_info` is false, in the reason of a queue item, the ledger's events
+ * and the log, where a destination's comment or an archive's path has it.
  */
 
 import { z } from "zod";
