@@ -9,6 +9,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import type { AuditConfig } from "../config/audit.ts";
+import { concat } from "../dicom/bytes.ts";
 import { framed } from "./syslog.ts";
 
 /** To connect, TLS included; and for the server to take more bytes; in ms. */
@@ -182,21 +183,11 @@ function* pieces(messages: readonly string[]): Generator<Uint8Array> {
     gathered.push(frame);
     length += frame.length;
     if (length < PIECE) continue;
-    yield joined(gathered, length);
+    yield concat(gathered);
     gathered = [];
     length = 0;
   }
-  if (length > 0) yield joined(gathered, length);
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  if (length > 0) yield concat(gathered);
 }
 
 async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {

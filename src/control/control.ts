@@ -67,7 +67,7 @@ export interface Control {
   /** Sends a test through every channel: what each said. */
   testAlarms(): Promise<ConnectionResult>;
   /** Prometheus text exposition format. */
-  metrics(): Promise<string>;
+  metrics(): string;
   /** Whether it is ready: listening, spool writable, disk above the reserve; else why not. */
   ready(): { readonly ok: boolean; readonly reasons: readonly string[] };
 }

@@ -14,6 +14,7 @@ import type { Clock } from "../clock.ts";
 import type { Config, DestinationConfig } from "../config/load.ts";
 import type { Control, ItemName } from "../control/control.ts";
 import type { Destination, Outcome, Report, Session } from "../delivery/outcome.ts";
+import { withSessions } from "../delivery/with_sessions.ts";
 import type { Identification } from "../dicom/header.ts";
 import type { EventTaker, LedgerEvent, Untimed } from "../ledger/event.ts";
 import { getLog } from "../log.ts";
@@ -177,22 +178,10 @@ export class AuditTrail {
 
   /** The same destination; that attempts begin is told. */
   destination(destination: Destination): Destination {
-    const { name, description, deed, waitsForStudy, sessions, batch, idleMs, retryAttempts } =
-      destination;
-    return {
-      name,
-      description,
-      deed,
-      waitsForStudy,
-      sessions,
-      batch,
-      idleMs,
-      retryAttempts,
-      open: async (upcoming, signal) => {
-        const session = await destination.open(upcoming, signal);
-        return this.audit.on ? this.#session(session, name) : session;
-      },
-    };
+    return withSessions(
+      destination,
+      (session) => this.audit.on ? this.#session(session, destination.name) : session,
+    );
   }
 
   #session(session: Session, destination: string): Session {

@@ -19,7 +19,7 @@ export interface ControlParts {
     tryNow(destination: string, by: Person): boolean;
   };
   readonly figures: Pick<Control, "overview" | "throughput" | "studies" | "log"> & {
-    metrics(): string | Promise<string>;
+    metrics(): string;
   };
   readonly queue: Pick<Control, "queue" | "item" | "download" | "act">;
   readonly alarms: {
@@ -44,7 +44,7 @@ export function controlOf(parts: ControlParts): Control {
     throughput: () => figures.throughput(),
     studies: (query) => figures.studies(query),
     log: (limit) => figures.log(limit),
-    metrics: async () => await figures.metrics(),
+    metrics: () => figures.metrics(),
     ready: () => readiness(figures.overview()),
     queue: (query) => queue.queue(query),
     item: (name) => queue.item(name),

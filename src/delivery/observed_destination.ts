@@ -8,26 +8,17 @@ import type { AttemptResult, DeliveryObserver } from "../activity/observer.ts";
 import type { Entry } from "../spool/entry.ts";
 import { studyOf } from "../spool/entry_name.ts";
 import type { Destination, Outcome, Report, Session } from "./outcome.ts";
+import { withSessions } from "./with_sessions.ts";
 
 /** The same destination; every attempt is told. */
 export function observedDestination(
   destination: Destination,
   observer: DeliveryObserver,
 ): Destination {
-  const { name, description, deed, waitsForStudy, sessions, batch, idleMs, retryAttempts } =
-    destination;
-  return {
-    name,
-    description,
-    deed,
-    waitsForStudy,
-    sessions,
-    batch,
-    idleMs,
-    retryAttempts,
-    open: async (upcoming, signal) =>
-      new ObservedSession(await destination.open(upcoming, signal), name, observer),
-  };
+  return withSessions(
+    destination,
+    (session) => new ObservedSession(session, destination.name, observer),
+  );
 }
 
 class ObservedSession implements Session {

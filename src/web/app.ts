@@ -10,6 +10,7 @@ import { Hono } from "hono/tiny";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
+import { CONTENT_TYPE } from "../metrics/exposition.ts";
 import { Access, type AccessOptions, type Caller } from "./access.ts";
 import { apiRoutes } from "./api.ts";
 import { Assets } from "./assets.ts";
@@ -165,7 +166,7 @@ export class WebApp {
     }
     return new Response(await this.#turns.take(() => this.#options.control.metrics()), {
       headers: {
-        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+        "Content-Type": CONTENT_TYPE,
         "Cache-Control": "no-store",
       },
     });

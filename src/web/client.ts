@@ -27,6 +27,7 @@ import {
   type Throughput,
   throughput,
 } from "../control/views.ts";
+import { concat } from "../dicom/bytes.ts";
 import { type ControlFile, readControlFile } from "./control_file.ts";
 import { API_BASE } from "./openapi.ts";
 import { doneView, errorView, logView } from "./shapes.ts";
@@ -216,7 +217,7 @@ export class ControlClient {
         });
         answer.once("error", failed);
         answer.once("end", () => {
-          const text = new TextDecoder().decode(joined(pieces, length));
+          const text = new TextDecoder().decode(concat(pieces));
           resolve({ status: answer.statusCode ?? 0, text });
         });
       });
@@ -249,14 +250,4 @@ async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
     if (error instanceof ClientError && error.status === 404) return undefined;
     throw error;
   }
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

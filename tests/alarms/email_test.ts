@@ -200,12 +200,16 @@ Deno.test("a recipient that is not taken is told, and the others get the mail", 
 
 Deno.test("an attempt at a server that hangs ends with the signal", async () => {
   for (const where of ["GREETING", "DATA"]) {
-    await using server = new SmtpServer({
-      answer: (command) => command === where ? "hang" : undefined,
-    });
     const stop = new AbortController();
+    await using server = new SmtpServer({
+      answer(command) {
+        if (command !== where) return undefined;
+        // When the attempt has come to where it hangs.
+        queueMicrotask(() => stop.abort());
+        return "hang";
+      },
+    });
     const words = failure(config(server.port), [notice()], stop.signal);
-    setTimeout(() => stop.abort(), 300);
     assert.match(await within(words, 3000, "the attempt to end"), /broken off/, where);
   }
 });

@@ -79,8 +79,8 @@ function identity(name: string, passcode: string, positiveResponseRequested = fa
   };
 }
 
-async function counted(forwarder: Forwarder, name: string): Promise<Record<string, number>> {
-  const family = readExposition(await forwarder.daemon.figures.metrics()).get(name);
+function counted(forwarder: Forwarder, name: string): Record<string, number> {
+  const family = readExposition(forwarder.daemon.figures.metrics()).get(name);
   assert.ok(family !== undefined, name);
   return Object.fromEntries(
     family.samples.map(({ labels, value }) => [Object.values(labels).join(","), value]),
@@ -114,7 +114,7 @@ Deno.test({
     const stranger = await echoscu(port, ["-aet", "CT1"]);
     assert.notEqual(stranger.code, 0);
     assert.match(stranger.stderr, /Calling AE Title Not Recognized/i);
-    const rejected = await counted(forwarder, "dicomforwarder_associations_rejected_total");
+    const rejected = counted(forwarder, "dicomforwarder_associations_rejected_total");
     assert.deepEqual(rejected, { "1,1,3": 4, "1,1,7": 1 });
   },
 });
@@ -152,9 +152,9 @@ Deno.test({
       assert.equal(rejected + closed, 1000, JSON.stringify([...outcomes]));
       // A minute's worth, and what the seconds of this test bring beside it.
       assert.ok(rejected > 0 && rejected <= 150, `${rejected} of 1000 were heard`);
-      const dropped = await counted(forwarder, "dicomforwarder_connections_dropped_total");
+      const dropped = counted(forwarder, "dicomforwarder_connections_dropped_total");
       assert.equal(dropped.rate! + dropped.crowded!, closed);
-      const refused = await counted(forwarder, "dicomforwarder_associations_rejected_total");
+      const refused = counted(forwarder, "dicomforwarder_associations_rejected_total");
       assert.deepEqual(refused, { "1,1,3": rejected });
       // A stranger who has used up what strangers get keeps no one else out, known or not.
       assert.equal(await ask(port, { calling: "MODALITY" }), "accepted");
@@ -272,7 +272,7 @@ Deno.test("a forwarder gives a destination the user identity it asks for", async
   await sendAll(near.port, generateStudy({ instances: 3, rows: 16, columns: 16, seed: 9 }));
   const rejections = "dicomforwarder_associations_rejected_total";
   await until(
-    async () => ((await counted(far, rejections))["1,2,1"] ?? 0) > 0,
+    () => (counted(far, rejections)["1,2,1"] ?? 0) > 0,
     10_000,
     "a rejection of the wrong passcode",
   );

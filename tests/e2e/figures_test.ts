@@ -27,8 +27,8 @@ function instances(count: number, study = 1): TestInstance[] {
 
 const ALL = { search: "", active: false, limit: 100 };
 
-async function scrape(forwarder: Forwarder): Promise<Map<string, ReadFamily>> {
-  return readExposition(await forwarder.daemon.figures.metrics());
+function scrape(forwarder: Forwarder): Map<string, ReadFamily> {
+  return readExposition(forwarder.daemon.figures.metrics());
 }
 
 Deno.test("what was received, delivered and refused is counted, timed and told apart", async () => {
@@ -78,7 +78,7 @@ Deno.test("what was received, delivered and refused is counted, timed and told a
   assert.equal(overview.destinations[2]!.lastAnswer, "stored");
   assert.doesNotMatch(JSON.stringify(overview), /PATIENT-1|1\.2\.1/);
 
-  const read = await scrape(forwarder);
+  const read = scrape(forwarder);
   const value = (name: string, labels = {}) => valueOf(read, `dicomforwarder_${name}`, labels);
   const from = { calling_ae_title: "CT1" };
   assert.equal(value("received_instances_total", from), 10);
@@ -181,7 +181,7 @@ Deno.test("what a person puts back, holds and removes shows in the study and the
   assert.equal(pacs().held, 1);
   assert.equal(figures.overview().held, 1);
   assert.equal(pacs().oldest, items[2]!.received);
-  const read = await scrape(forwarder);
+  const read = scrape(forwarder);
   assert.equal(valueOf(read, "dicomforwarder_held_instances", { destination: "pacs" }), 1);
   const age = valueOf(read, "dicomforwarder_oldest_queued_age_seconds", { destination: "pacs" })!;
   assert.ok(age > 0 && age <= (Date.now() - pacs().oldest!) / 1000, `${age} s`);
@@ -234,7 +234,7 @@ Deno.test("a stored instance that was damaged counts as corrupt, and nobody wait
     { name: "pacs", wanted: 2, delivered: 2, failed: 0 },
     { name: "other", wanted: 2, delivered: 0, failed: 0 },
   ]);
-  const read = await scrape(forwarder);
+  const read = scrape(forwarder);
   assert.equal(valueOf(read, "dicomforwarder_corrupt_instances"), 1);
   const damaged = { destination: "pacs", status_class: "corrupt" };
   assert.equal(valueOf(read, "dicomforwarder_attempts_total", damaged), 1);
@@ -255,7 +255,7 @@ Deno.test("rejected associations and refused instances are counted by what was a
   }
   const { received, refused, rejected } = forwarder.daemon.figures.overview();
   assert.deepEqual({ received, refused, rejected }, { received: 0, refused: 1, rejected: 1 });
-  const read = await scrape(forwarder);
+  const read = scrape(forwarder);
   assert.equal(
     valueOf(read, "dicomforwarder_associations_rejected_total", {
       result: "1",
@@ -283,7 +283,7 @@ Deno.test("a destination that is down shows its reason, its next attempt and wha
   assert.ok(pacs().since! <= Date.now());
   assert.match(pacs().lastAnswer, /refused/);
   assert.ok(pacs().lastAnswerAt! <= Date.now());
-  const read = await scrape(forwarder);
+  const read = scrape(forwarder);
   const down = { destination: "pacs", state: "down" };
   assert.equal(valueOf(read, "dicomforwarder_destination_state", down), 1);
   assert.equal(valueOf(read, "dicomforwarder_queued_instances", { destination: "pacs" }), 3);
@@ -326,7 +326,7 @@ Deno.test("AE titles from the network break no exposition and take bounded room"
     await sendAll(forwarder.port, [instance(n)], { calling });
   }
   await forwarder.delivered("pacs", titles.length);
-  const read = await scrape(forwarder);
+  const read = scrape(forwarder);
   const { samples } = read.get("dicomforwarder_received_instances_total")!;
   assert.equal(samples.length, 201);
   assert.equal(samples.reduce((sum, { value }) => sum + value, 0), titles.length);

@@ -378,8 +378,8 @@ export class FakeControl implements Control {
     return Promise.resolve({ ok: true, lines: ["log: written", "webhook: 204"], duration: 80 });
   }
 
-  metrics(): Promise<string> {
-    return Promise.resolve("# TYPE dicomforwarder_up gauge\ndicomforwarder_up 1\n");
+  metrics(): string {
+    return "# TYPE dicomforwarder_up gauge\ndicomforwarder_up 1\n";
   }
 
   ready() {
