@@ -110,6 +110,9 @@ const VERBS: readonly (readonly string[])[] = [
 /** Those that answer otherwise where the forwarder does not run. */
 const WITHOUT_IT = VERBS.filter(([verb, kind]) => verb === "status" || kind === "list");
 
+/** Said once commands can ask it: the page comes after the port for images, and nothing waits for it. */
+const PAGE_SERVED = /Status page at/;
+
 /** Addresses of the API of which the same is true. */
 const ADDRESSES = ["overview", "throughput", "queue?limit=100", "log?limit=1000"];
 
@@ -176,6 +179,7 @@ export async function everyFate(
 
   {
     await using daemon = await DaemonProcess.start(scratch.path, all, around);
+    await daemon.says(PAGE_SERVED);
     await sendOddly(daemon.port);
     await up.received(3);
     const client = (await controlClient(scratch.at("spool")))!;
@@ -204,6 +208,7 @@ export async function everyFate(
   {
     await using _down = new Sink({ port: downPort });
     await using daemon = await DaemonProcess.start(scratch.path, all, around);
+    await daemon.says(PAGE_SERVED);
     await until(() => countCorrupt(realFileSystem, spool) === 1, 30_000, "it to be set aside");
     await ask("again", (await controlClient(spool))!);
     await askVerbs("running", VERBS);
