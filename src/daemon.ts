@@ -388,7 +388,11 @@ class RunningDaemon implements Daemon {
       clock: this.#clock,
       files: this.#files,
       random: this.#options.random ?? Math.random,
-      certificates: () => certificatesInUse(this.#inForce.config, this.#ports.credentials),
+      certificates: () =>
+        certificatesInUse(this.#inForce.config, {
+          "of the TLS port": this.#ports.credentials,
+          "of the status page": this.#page?.credentials,
+        }),
       figures: () => ({
         ...alarmFigures(this.figures.overview(), this.#scheduler.snapshot()),
         audit: this.#watching.trail.audit.status,

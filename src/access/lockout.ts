@@ -1,12 +1,13 @@
 /*
  * Who has given too many wrong passwords, and how long they have to wait.
  *
- * Counts for each address, and in all, so that many addresses are no way round it. Each further lock is twice as long. A try
+ * Counts for each address, and in all, so that many addresses are no way round it; this machine's own is locked by its own
+ * tries alone. Each further lock is twice as long. A try
  * counts as wrong from its beginning until it is found right: a hundred at once are no way round it either. Memory is
  * bounded. Pure but for its own books; time is passed in.
  */
 
-import { networkOf } from "./address.ts";
+import { isOwnMachine, networkOf } from "./address.ts";
 
 /** Time in which wrong passwords add up, ms. */
 const WINDOW_MS = 15 * 60_000;
@@ -45,7 +46,9 @@ export class Lockout {
   /** How long an address has to wait until it may try, in ms; 0 where it may now. */
   waitMs(address: string): number {
     const record = this.#addresses.get(networkOf(address));
-    const until = Math.max(record?.lockedUntil ?? 0, this.#all.lockedUntil);
+    // Whoever sits at the machine itself is not to be kept out by strangers.
+    const ofAll = isOwnMachine(address) ? 0 : this.#all.lockedUntil;
+    const until = Math.max(record?.lockedUntil ?? 0, ofAll);
     return Math.max(0, until - this.#now());
   }
 

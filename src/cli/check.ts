@@ -91,9 +91,11 @@ function describeListening({ localHost, localPort, tls }: Config): string {
 
 function describeWeb({ web }: Config): string {
   if (!web.enabled) return "none";
-  return `${web.host} port ${web.port}, ${
-    web.passwordHash === null ? "for this machine, without a password" : "with a password"
-  }`;
+  const tls = web.tls === null ? "" : ` with TLS ${web.tls.minVersion} or later`;
+  const who = web.passwordHash === null
+    ? "for this machine, without a password"
+    : "with a password";
+  return `${web.host} port ${web.port}${tls}, ${who}`;
 }
 
 function whoMaySend(config: Config): string {

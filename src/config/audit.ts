@@ -6,6 +6,27 @@ import { resolve } from "node:path";
 import type { ConfigFile } from "./schema.ts";
 import { bytesOf } from "./schema_values.ts";
 
+/** The files of its TLS. */
+export interface AuditTlsFiles {
+  readonly certificate: string | null;
+  readonly key: string | null;
+  readonly keyPassphrase: null;
+  readonly ca: readonly string[];
+}
+
+/** The files a trail over TLS works with; undefined where it goes without, or needs none of ours. */
+export function auditTlsFiles(audit: AuditConfig | null): AuditTlsFiles | undefined {
+  if (audit?.protocol !== "tls") return undefined;
+  const { certificate, caFile } = audit;
+  if (certificate === null && caFile === null) return undefined;
+  return {
+    certificate: certificate?.certificateFile ?? null,
+    key: certificate?.keyFile ?? null,
+    keyPassphrase: null,
+    ca: caFile === null ? [] : [caFile],
+  };
+}
+
 export type AuditProtocol = "udp" | "tcp" | "tls";
 
 /** Where audit messages go (PS3.15 A.6, A.7). */

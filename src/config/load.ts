@@ -19,7 +19,14 @@ import { type AlarmsConfig, alarmsFrom } from "./alarms.ts";
 import { type AuditConfig, auditFrom } from "./audit.ts";
 import { type ConfigFault, crossFaults, isSettings, nearest } from "./check.ts";
 import { findJsonFault } from "./json_fault.ts";
-import { type ClientTlsConfig, clientTlsFrom, type ServerTlsConfig, serverTlsFrom } from "./tls.ts";
+import {
+  type ClientTlsConfig,
+  clientTlsFrom,
+  type ServerTlsConfig,
+  serverTlsFrom,
+  type WebTlsConfig,
+  webTlsFrom,
+} from "./tls.ts";
 import { type ConfigFile, configSchema, type LogLevel } from "./schema.ts";
 import { bytesOf } from "./schema_values.ts";
 import { readableSecrets } from "./secrets.ts";
@@ -81,6 +88,8 @@ export interface WebConfig {
   readonly allowedNames: readonly string[];
   readonly sessionHours: number;
   readonly metricsPublic: boolean;
+  /** Null = without TLS. */
+  readonly tls: WebTlsConfig | null;
 }
 
 /** All settings, resolved. */
@@ -279,6 +288,7 @@ function resolved(raw: ConfigFile, folder: string, file: string | null): Config 
       allowedNames: raw.web.allowed_names,
       sessionHours: raw.web.session_hours,
       metricsPublic: raw.web.metrics_public,
+      tls: webTlsFrom(raw.web.tls, folder),
     },
     watchConfig: raw.watch_config,
     alarms: alarmsFrom(raw, folder),

@@ -73,6 +73,15 @@ const serverTls = section({
   ),
 }, "receiving with TLS");
 
+const webTls = section({
+  certificate: path("a certificate (PEM)").describe(
+    "The page's certificate (PEM), those of its issuers behind it.",
+  ),
+  key: path("a key (PEM)").describe("Its private key (PEM)."),
+  key_passphrase: passphrase().optional().describe("What the key is encrypted with; never shown."),
+  min_version: tlsVersion().describe("Oldest version of TLS that is spoken."),
+}, "serving with TLS");
+
 const dicomDestination = section({
   type: z.literal("dicom").optional().describe('"dicom" (the default): a DICOM node.'),
   name: name().describe("Its name in logs, routes and folders; unique."),
@@ -412,6 +421,7 @@ export const configSchema = section({
     metrics_public: flag().default(false).describe(
       "Serve /metrics to everybody; else to this machine, and with the password.",
     ),
+    tls: webTls.optional().describe("Serve them with TLS (https) alone; without it when absent."),
   }, "the status page").prefault({}).describe("The status page and the API."),
 }, "the settings in braces").meta({
   title: "DICOM Forwarder configuration",

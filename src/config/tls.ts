@@ -39,6 +39,15 @@ export interface ServerTlsConfig {
   readonly only: boolean;
 }
 
+/** TLS for the status page. */
+export interface WebTlsConfig {
+  /** Absolute paths. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly keyPassphrase: string | null;
+  readonly minVersion: TlsVersion;
+}
+
 interface RawClient {
   readonly ca?: string | readonly string[] | undefined;
   readonly certificate?: string | undefined;
@@ -49,15 +58,18 @@ interface RawClient {
   readonly min_version: TlsVersion;
 }
 
-interface RawServer {
-  readonly host?: string | undefined;
-  readonly port: number;
+interface RawOwn {
   readonly certificate: string;
   readonly key: string;
   readonly key_passphrase?: string | undefined;
+  readonly min_version: TlsVersion;
+}
+
+interface RawServer extends RawOwn {
+  readonly host?: string | undefined;
+  readonly port: number;
   readonly ca?: string | readonly string[] | undefined;
   readonly client_certificate: "required" | "optional" | "none";
-  readonly min_version: TlsVersion;
   readonly only: boolean;
 }
 
@@ -87,15 +99,26 @@ export function serverTlsFrom(
 ): ServerTlsConfig | null {
   if (raw === undefined || raw === null) return null;
   return {
+    ...ownFrom(raw, folder),
     host: raw.host ?? localHost,
     port: raw.port,
+    ca: files(raw.ca, folder),
+    clientCertificate: raw.client_certificate,
+    only: raw.only,
+  };
+}
+
+/** The status page's TLS, resolved. */
+export function webTlsFrom(raw: RawOwn | undefined, folder: string): WebTlsConfig | null {
+  return raw === undefined ? null : ownFrom(raw, folder);
+}
+
+function ownFrom(raw: RawOwn, folder: string): WebTlsConfig {
+  return {
     certificate: resolve(folder, raw.certificate),
     key: resolve(folder, raw.key),
     keyPassphrase: raw.key_passphrase ?? null,
-    ca: files(raw.ca, folder),
-    clientCertificate: raw.client_certificate,
     minVersion: raw.min_version,
-    only: raw.only,
   };
 }
 

@@ -3,18 +3,19 @@
  */
 
 import type { Certificate } from "../alarms/snapshot.ts";
+import { type AuditConfig, auditTlsFiles } from "../config/audit.ts";
 import type { Config } from "../config/load.ts";
-import { type CertificateFacts, type LiveCredentials, TlsError } from "../tls/credentials.ts";
+import { type CertificateFacts, LiveCredentials, TlsError } from "../tls/credentials.ts";
 import { credentialsOf } from "../ul/connect.ts";
 
 /**
  * All of them, each once.
  *
- * @param own of the TLS port; undefined where there is none
+ * @param own of our own ports, by whose they are; undefined where there is none
  */
 export function certificatesInUse(
-  { destinations }: Config,
-  own: LiveCredentials | undefined,
+  { destinations, audit }: Config,
+  own: Readonly<Record<string, LiveCredentials | undefined>>,
 ): Certificate[] {
   const found: Certificate[] = [];
   const add = (whose: string, facts: readonly CertificateFacts[]) => {
@@ -25,15 +26,33 @@ export function certificatesInUse(
       }
     }
   };
-  if (own !== undefined) add("of the TLS port", own.get().certificates);
-  for (const destination of destinations) {
-    if (destination.type !== "dicom" || !destination.tls) continue;
+  for (const [whose, credentials] of Object.entries(own)) {
+    if (credentials !== undefined) add(whose, credentials.get().certificates);
+  }
+  const tryToAdd = (whose: string, load: () => readonly CertificateFacts[]) => {
     try {
-      add(`for ${destination.name}`, credentialsOf(destination.tls).get().certificates);
+      add(whose, load());
     } catch (error) {
-      // Each attempt at the destination tells of it.
+      // Each attempt to connect tells of it.
       if (!(error instanceof TlsError)) throw error;
     }
+  };
+  for (const destination of destinations) {
+    if (destination.type !== "dicom" || !destination.tls) continue;
+    const { name, tls } = destination;
+    tryToAdd(`for ${name}`, () => credentialsOf(tls).get().certificates);
   }
+  if (audit !== null) tryToAdd("for the audit server", () => factsOf(audit));
   return found;
+}
+
+/** Read once for each audit trail's settings, and again when the files change. */
+const ofAudit = new WeakMap<AuditConfig, LiveCredentials>();
+
+function factsOf(audit: AuditConfig): readonly CertificateFacts[] {
+  const files = auditTlsFiles(audit);
+  if (files === undefined) return [];
+  let live = ofAudit.get(audit);
+  if (live === undefined) ofAudit.set(audit, live = new LiveCredentials(files));
+  return live.get().certificates;
 }

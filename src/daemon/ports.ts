@@ -9,7 +9,7 @@ import type { Config } from "../config/load.ts";
 import type { ServerTlsConfig } from "../config/tls.ts";
 import { getLog } from "../log.ts";
 import type { Receiver } from "../receiver/receiver.ts";
-import { TlsListener } from "../receiver/tls_listener.ts";
+import { TlsListener } from "../ul/tls_listener.ts";
 import { LiveCredentials, TlsError } from "../tls/credentials.ts";
 import { ListenError, listenOn } from "./listen.ts";
 import { testOwnPort } from "./tls_self_test.ts";

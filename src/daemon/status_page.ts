@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { WebConfig } from "../config/load.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
+import type { LiveCredentials } from "../tls/credentials.ts";
 import type { AccessObserver } from "../web/access.ts";
 import type { WebServer } from "../web/server.ts";
 
@@ -32,6 +33,11 @@ export class StatusPage {
 
   constructor(parts: StatusPageParts) {
     this.#parts = parts;
+  }
+
+  /** Of its TLS; undefined where it is served without. */
+  get credentials(): LiveCredentials | undefined {
+    return this.#server?.credentials;
   }
 
   /** Resolves to the port once it listens; undefined where it is not to be served. */

@@ -7,7 +7,7 @@
 
 import { X509Certificate } from "node:crypto";
 import type { ServerTlsConfig } from "../config/tls.ts";
-import type { Listener } from "../receiver/tls_listener.ts";
+import type { Listener } from "../ul/tls_listener.ts";
 import { type Credentials, TlsError } from "../tls/credentials.ts";
 import { makeCertificate } from "../tls/make_certificate.ts";
 import { SecureConnection } from "../ul/secure.ts";

@@ -2,6 +2,7 @@
  * The certificates of the configuration: whether they can be used, and until when. Reads their files and nothing else.
  */
 
+import { auditTlsFiles } from "../config/audit.ts";
 import type { Config } from "../config/load.ts";
 import {
   type CertificateFacts,
@@ -18,7 +19,8 @@ const SOON_DAYS = 30;
 
 /** What is found of all of them; nothing where there is no TLS. */
 export function lookAtCertificates(config: Config, now: number): Finding[] {
-  const { tls } = config;
+  const { tls, web } = config;
+  const audit = auditTlsFiles(config.audit);
   return [
     ...tls === null ? [] : lookAt("tls", tls, now, Rank.Receiving),
     ...tls?.clientCertificate === "none"
@@ -29,6 +31,10 @@ export function lookAtCertificates(config: Config, now: number): Finding[] {
         ),
       ]
       : [],
+    ...!web.enabled || web.tls === null
+      ? []
+      : lookAt("web.tls", { ...web.tls, ca: [] }, now, Rank.Receiving),
+    ...audit === undefined ? [] : lookAt("tls of audit", audit, now, Rank.Associating),
     ...config.destinations.flatMap((one) =>
       one.type === "dicom" && one.tls
         ? lookAt(`tls of ${one.name}`, one.tls, now, Rank.Associating)

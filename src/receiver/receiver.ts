@@ -24,7 +24,7 @@ import { Door } from "./door.ts";
 import { type Identified, UserIdentities } from "./identity.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import type { StoreCount, StoreService } from "./store.ts";
-import { type Accepted, type Listener, TlsListener } from "./tls_listener.ts";
+import { type Accepted, type Listener, TlsListener } from "../ul/tls_listener.ts";
 
 const log = getLog("receiver");
 

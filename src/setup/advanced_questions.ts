@@ -1,8 +1,10 @@
 /*
- * What most sites never touch: when images are sent, how often a refused one is tried, more destinations.
+ * What most sites never touch: when images are sent, how often a refused one is tried, who opens the status page, more
+ * destinations.
  */
 
 import { askDestinations } from "./destination_questions.ts";
+import { askPage, pageText } from "./page_questions.ts";
 import type { Screen } from "./screen.ts";
 import {
   destinationsOf,
@@ -29,10 +31,12 @@ export async function askAdvanced(
         value: "retries",
         label: `Tries for a refused image: ${textOf(changed, "retry_attempts")}`,
       },
+      { value: "page", label: `Status page: ${pageText(changed)}` },
       { value: "more", label: `More destinations: ${destinationsOf(changed).length || "none"}` },
     ]);
     if (next === "done") return changed;
     if (next === "when") changed = await askWhen(screen, changed, folder);
+    else if (next === "page") changed = await askPage(screen, changed, folder);
     else if (next === "more") changed = await askDestinations(screen, changed, folder);
     else {
       const answer = await screen.line(

@@ -6,7 +6,7 @@
  * without anything but ASCII, which clack falls back to where the terminal cannot do more.
  */
 
-import { confirm, intro, isCancel, log, note, outro, select, text } from "@clack/prompts";
+import { confirm, intro, isCancel, log, note, outro, password, select, text } from "@clack/prompts";
 import process from "node:process";
 import { wrap } from "./wrap.ts";
 
@@ -120,17 +120,32 @@ export class Screen implements Disposable {
       message,
       initialValue: initial,
       signal: this.#signal,
-      validate: (typed) => {
-        const fault = wanted((typed ?? "").trim());
-        return fault === undefined
-          ? undefined
-          : wrap(`Wanted: ${fault}.`, this.#width).join("\n   ");
-      },
+      validate: (typed) => this.#fault(wanted((typed ?? "").trim())),
     });
     if (isCancel(answer)) throw new Cancelled();
     const said = (answer ?? "").trim();
     // Spaces around a value that was kept are the file's own.
     return said === initial.trim() ? initial : said;
+  }
+
+  /**
+   * Asks for a line that is not shown.
+   *
+   * @param wanted as in `line`
+   * @returns as it was typed, spaces included
+   * @throws Cancelled
+   */
+  async secret(
+    message: string,
+    wanted: (answer: string) => string | undefined = () => undefined,
+  ): Promise<string> {
+    const answer = await password({
+      message,
+      signal: this.#signal,
+      validate: (typed) => this.#fault(wanted(typed ?? "")),
+    });
+    if (isCancel(answer)) throw new Cancelled();
+    return answer ?? "";
   }
 
   /**
@@ -168,6 +183,10 @@ export class Screen implements Disposable {
     });
     if (isCancel(answer)) throw new Cancelled();
     return choices.find(({ value }) => value === answer)!.value;
+  }
+
+  #fault(wanted: string | undefined): string | undefined {
+    return wanted === undefined ? undefined : wrap(`Wanted: ${wanted}.`, this.#width).join("\n   ");
   }
 
   #lines(words: string): string[] {

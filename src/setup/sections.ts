@@ -9,7 +9,7 @@ export const SECTIONS: readonly { readonly name: SectionName; readonly title: st
   { name: "receiver", title: "Receiver: how images reach this machine" },
   { name: "pacs", title: "PACS: the image archive they are sent on to" },
   { name: "storage", title: "Storage: folders on this machine" },
-  { name: "advanced", title: "Advanced: when to send, retries, more destinations" },
+  { name: "advanced", title: "Advanced: when to send, retries, status page, more destinations" },
 ];
 
 const ASKED_IN: Readonly<Record<string, SectionName>> = {
@@ -31,13 +31,17 @@ const ASKED_IN: Readonly<Record<string, SectionName>> = {
 const DESTINATION_FIELD =
   /^destinations\[\d+\]\.(?:name|host|port|ae_title|calling_ae_title|path)$/;
 
+/** Settings of the status page that are asked for. */
+const PAGE_FIELD =
+  /^web\.(?:host|password_hash|allowed_names(?:\[\d+\])?|tls\.(?:certificate|key))$/;
+
 /**
  * Where a setting is asked for; undefined where it is only ever written by hand.
  *
  * @param path as a fault has it: `destinations[0].port`
  */
 export function sectionOf(path: string): SectionName | undefined {
-  if (DESTINATION_FIELD.test(path)) return "advanced";
+  if (DESTINATION_FIELD.test(path) || PAGE_FIELD.test(path)) return "advanced";
   return ASKED_IN[path];
 }
 

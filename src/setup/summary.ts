@@ -3,6 +3,7 @@
  */
 
 import type { Config, DestinationConfig } from "../config/load.ts";
+import { redact } from "../config/redact.ts";
 import { shortJson } from "./flags.ts";
 import { sameJson } from "./json_edit.ts";
 import type { Settings } from "./settings.ts";
@@ -26,7 +27,16 @@ export function summaryLines(config: Config): readonly string[] {
     }`,
     `Spool        ${config.spoolDir}`,
     `Logs         ${config.logDir}`,
+    `Status page  ${pageAddress(config)}`,
   ];
+}
+
+function pageAddress({ web }: Config): string {
+  if (!web.enabled) return "none";
+  const scheme = web.tls === null ? "http" : "https";
+  const port = web.port === 0 ? "any free port" : `port ${web.port}`;
+  const who = web.passwordHash === null ? "" : ", with a password";
+  return `${scheme}, ${web.host}, ${port}${who}`;
 }
 
 function describe(destination: DestinationConfig): string {
@@ -43,6 +53,10 @@ export function changeLines(before: Settings, after: Settings): readonly string[
 
 function changesOf(path: string, before: unknown, after: unknown): readonly string[] {
   if (sameJson(before, after)) return [];
+  if (isSecret(path)) {
+    const what = before === undefined ? "new" : after === undefined ? "removed" : "another";
+    return [`${path}: ${what} (not shown)`];
+  }
   if (before === undefined) {
     return [isPlain(after) ? `${path}: ${shortJson(after)} (new)` : `${path}: new`];
   }
@@ -63,6 +77,12 @@ function changesOf(path: string, before: unknown, after: unknown): readonly stri
       : [`${path}: ${before.length} before, ${after.length} now`];
   }
   return [`${path}: ${shortJson(before)} -> ${shortJson(after)}`];
+}
+
+/** Told as changed, and no more. */
+function isSecret(path: string): boolean {
+  const name = path.slice(path.lastIndexOf(".") + 1);
+  return redact({ [name]: "any" })[name] !== "any";
 }
 
 /** True for what fits in a line. */

@@ -29,6 +29,8 @@ export interface ServerSide {
   readonly minVersion: MinVersion;
   /** 1.3 when absent. */
   readonly maxVersion?: MinVersion;
+  /** Said to a peer that does not speak TLS, in clear, before it is left. */
+  readonly plainAnswer?: Uint8Array;
 }
 
 /** What a client wants of its server. */
@@ -145,7 +147,7 @@ class Wire extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     // The runtime leaves before it says why.
-    if (this.mayBeTold) setTimeout(() => this.#leave(), ALERT_MS);
+    if (this.mayBeTold || this.isPlain) setTimeout(() => this.#leave(), ALERT_MS);
     else this.#leave();
     this.#wake();
     done(error);
@@ -164,10 +166,15 @@ class Wire extends Duplex {
     return this.isSilent && this.first !== undefined && looksLikeTls(this.first);
   }
 
-  /** Says an alert in clear, and leaves. */
-  tell(alert: Uint8Array): void {
+  /** Whether the peer began with something else than TLS, and has heard nothing yet. */
+  get isPlain(): boolean {
+    return this.isSilent && this.first !== undefined && !looksLikeTls(this.first);
+  }
+
+  /** Says something in clear, and leaves. */
+  tell(words: Uint8Array): void {
     this.isSilent = false;
-    this.#send(alert).catch(() => {}).finally(() =>
+    this.#send(words).catch(() => {}).finally(() =>
       this.destroyed ? this.#leave() : this.destroy()
     );
   }
@@ -235,7 +242,7 @@ export class SecureConnection implements Connection {
     const failed = (error: Error) => {
       const { first } = this.#wire;
       // What was closed before it said a word of TLS may be a node that restarts.
-      if (side.role === "server") this.#sayWhy(error);
+      if (side.role === "server") this.#sayWhy(error, side.plainAnswer);
       refuse(alertInWords(error, side.role, first), first === undefined, error);
     };
     // The runtime says nothing of a connection that ends in the middle of a handshake.
@@ -304,9 +311,11 @@ export class SecureConnection implements Connection {
     socket.once("close", () => failed(new Error("the connection was closed")));
   }
 
-  /** An alert to a client with which nothing is agreed on yet: over a stream of ours the runtime sends none. */
-  #sayWhy(error: Error): void {
-    if (this.#wire.mayBeTold) this.#wire.tell(alertOf(error));
+  /** To a client with which nothing is agreed on yet: over a stream of ours the runtime sends it no alert. */
+  #sayWhy(error: Error, plainAnswer: Uint8Array | undefined): void {
+    const wire = this.#wire;
+    if (wire.mayBeTold) wire.tell(alertOf(error));
+    else if (plainAnswer !== undefined && wire.isPlain) wire.tell(plainAnswer);
   }
 
   #begin(socket: TLSSocket): void {

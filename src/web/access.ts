@@ -33,6 +33,8 @@ export interface AccessOptions {
   readonly metricsPublic: boolean;
   /** The command line's token of this start. */
   readonly token: string;
+  /** Whether it is served with TLS: the cookie is then never sent without. */
+  readonly secure: boolean;
   /** The port, for the cookie's name: browsers do not keep cookies of two ports apart. */
   readonly port: () => number;
   /** ms since 1970 */
@@ -201,7 +203,8 @@ export class Access {
   }
 
   #setCookie(id: string, seconds: number): string {
-    return `${this.#cookieName}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}`;
+    const secure = this.#options.secure ? "; Secure" : "";
+    return `${this.#cookieName}=${id}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${secure}`;
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { request } from "node:http";
+import { request as requestSecurely } from "node:https";
 import { z } from "zod";
 import type { ItemAction, ItemName, ItemSelection } from "../control/control.ts";
 import {
@@ -195,9 +196,13 @@ export class ControlClient {
         const message = `The running forwarder cannot be asked at ${url.host}: ${why}.`;
         reject(new ClientError(0, message, { cause: error }));
       };
-      const asking = request(url, {
+      const ask = url.protocol === "https:" ? requestSecurely : request;
+      const asking = ask(url, {
         method,
         signal,
+        // It is this machine's own address, on which nobody else can listen while the forwarder does; and the page's
+        // certificate is for the name that other machines know.
+        rejectUnauthorized: false,
         // A connection of its own: none is left open when the command ends.
         agent: false,
         headers: {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { z } from "zod";
 
 const controlFile = z.object({
-  url: z.string().regex(/^http:\/\/[^/\s]+\/$/),
+  url: z.string().regex(/^https?:\/\/[^/\s]+\/$/),
   token: z.string().min(40).max(200),
   pid: z.int().min(0),
 });

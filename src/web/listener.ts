@@ -11,6 +11,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { SECURITY_HEADERS } from "./guard.ts";
 import { errorResponse, HttpError } from "./http_error.ts";
+import { type Secured, SecuredPort } from "./secured.ts";
 
 /** Largest body that is read, bytes. */
 export const MAX_BODY = 64 * 1024;
@@ -65,6 +66,7 @@ export class HttpListener {
   readonly #app: Answering;
   readonly #limits: ListenerLimits;
   readonly #failed: (error: unknown) => void;
+  #secured: SecuredPort | undefined;
   /** Requests under way, by connection. */
   readonly #unanswered = new WeakMap<Socket, number>();
 
@@ -103,11 +105,13 @@ export class HttpListener {
   /**
    * Begins to listen.
    *
+   * @param secured what with; undefined = without TLS
    * @returns the port
    * @throws where it cannot be had
    */
-  listen(host: string, port: number): Promise<number> {
+  listen(host: string, port: number, secured?: Secured): Promise<number> {
     const server = this.#server;
+    if (secured !== undefined) return Promise.resolve(this.#secure(host, port, secured));
     return new Promise((resolve, reject) => {
       const refused = (error: Error) => reject(error);
       server.once("error", refused);
@@ -119,12 +123,21 @@ export class HttpListener {
     });
   }
 
+  #secure(hostname: string, port: number, secured: Secured): number {
+    const most = this.#limits.connections;
+    const at = { hostname, port };
+    this.#secured = new SecuredPort(this.#server, at, secured, most, this.#failed);
+    return this.#secured.port;
+  }
+
   /** Stops listening, lets running requests finish for a moment, and closes every connection. */
   async close(): Promise<void> {
+    const secured = this.#secured?.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => this.#server.closeAllConnections(), LAST_WORDS_MS);
     await closed;
+    await secured;
     clearTimeout(timer);
   }
 

@@ -9,11 +9,13 @@ import type { Clock } from "../clock.ts";
 import type { WebConfig } from "../config/load.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
+import { LiveCredentials } from "../tls/credentials.ts";
 import type { AccessObserver } from "./access.ts";
 import { WebApp } from "./app.ts";
 import { controlFilePath, removeControlFile, writeControlFile } from "./control_file.ts";
 import { isLoopback } from "./guard.ts";
 import { HttpListener, type ListenerLimits, USUAL_LIMITS } from "./listener.ts";
+import type { Secured } from "./secured.ts";
 import { newToken } from "./sessions.ts";
 
 const log = getLog("web");
@@ -41,6 +43,8 @@ export interface WebServer {
   readonly listening: Promise<number>;
   /** Closes every connection and removes `control.json`. */
   stop(): Promise<void>;
+  /** Of its TLS; undefined where it has none, or none that can be used yet. */
+  readonly credentials: LiveCredentials | undefined;
 }
 
 /** Starts to serve, and returns at once. */
@@ -54,6 +58,7 @@ class RunningWeb implements WebServer {
   readonly #app: WebApp;
   readonly #listening = Promise.withResolvers<number>();
   #listener: HttpListener | undefined;
+  #credentials: LiveCredentials | undefined;
   #trying: Promise<void>;
   #cancelAgain: (() => void) | undefined;
   #told = false;
@@ -71,11 +76,16 @@ class RunningWeb implements WebServer {
       token: this.#token,
       port: () => this.port ?? settings.port,
       passwordHash: settings.passwordHash,
+      secure: settings.tls !== null,
       sessionMs: settings.sessionHours * HOUR_MS,
       metricsPublic: settings.metricsPublic,
       reach: settings,
     });
     this.#trying = this.#forget().then(() => this.#try());
+  }
+
+  get credentials(): LiveCredentials | undefined {
+    return this.#credentials;
   }
 
   get listening(): Promise<number> {
@@ -115,7 +125,8 @@ class RunningWeb implements WebServer {
     const failed = (error: unknown) => log.debug("The status page lost a connection", { error });
     const listener = new HttpListener(this.#app, failed, this.#options.limits ?? USUAL_LIMITS);
     try {
-      this.port = await listener.listen(host, port);
+      this.#credentials ??= credentialsOf(this.#options.settings);
+      this.port = await listener.listen(host, port, this.#secured());
     } catch (error) {
       this.#tryAgain(error);
       return;
@@ -123,6 +134,12 @@ class RunningWeb implements WebServer {
     this.#listener = listener;
     await this.#announce(this.port);
     this.#listening.resolve(this.port);
+  }
+
+  #secured(): Secured | undefined {
+    const { tls } = this.#options.settings;
+    if (tls === null || this.#credentials === undefined) return undefined;
+    return { credentials: this.#credentials, minVersion: tls.minVersion };
   }
 
   #tryAgain(error: unknown): void {
@@ -142,7 +159,7 @@ class RunningWeb implements WebServer {
 
   async #announce(port: number): Promise<void> {
     const { settings, spoolDir } = this.#options;
-    const url = `http://${urlHost(settings.host)}:${port}/`;
+    const url = `${settings.tls === null ? "http" : "https"}://${urlHost(settings.host)}:${port}/`;
     if (spoolDir !== null) {
       try {
         await writeControlFile(spoolDir, { url, token: this.#token, pid: Deno.pid });
@@ -153,13 +170,19 @@ class RunningWeb implements WebServer {
       }
     }
     log.info("Status page at {url}", { url });
-    if (!isLoopback(settings.host)) {
+    if (!isLoopback(settings.host) && settings.tls === null) {
       log.warn(
-        "The status page is reached from the network without TLS: password and patient data can be read on the way",
+        "The status page is reached from the network without TLS: password and patient data can be read on the way. " +
+          "Set web.tls",
         { host: settings.host },
       );
     }
   }
+}
+
+/** @throws {TlsError} where the files cannot be used */
+function credentialsOf({ tls }: WebConfig): LiveCredentials | undefined {
+  return tls === null ? undefined : new LiveCredentials({ ...tls, ca: [] });
 }
 
 /** Where this machine itself reaches what is bound to a host. */

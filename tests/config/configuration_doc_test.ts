@@ -63,6 +63,11 @@ Deno.test("the example values in the table of docs/configuration.md are accepted
       configFrom({ pacs_host: "h", ...accessWith(parent, last!, example) }, Deno.cwd());
       continue;
     }
+    if (key.startsWith("web.tls.")) {
+      const tls = { certificate: "c", key: "k", [last!]: example };
+      configFrom({ pacs_host: "h", web: { tls } }, Deno.cwd());
+      continue;
+    }
     if (parent === "user_identity") {
       const identity = { username: "u", [last!]: example };
       configFrom({ destinations: [{ ...node, user_identity: identity }] }, Deno.cwd());

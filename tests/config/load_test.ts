@@ -121,6 +121,7 @@ Deno.test("the configuration file that comes with the program loads, every defau
       allowedNames: [],
       sessionHours: 12,
       metricsPublic: false,
+      tls: null,
     },
     watchConfig: false,
     tls: null,
@@ -485,6 +486,7 @@ Deno.test("the status page is served on loopback alone, without a password, wher
     allowedNames: [],
     sessionHours: 12,
     metricsPublic: false,
+    tls: null,
   });
 });
 

@@ -26,6 +26,13 @@ Deno.test("the settings are told in words, with the folders as they resolve", ()
   assert.match(text, /no new image for 60 s/);
 });
 
+Deno.test("of a secret it is told that it changed, and no more", () => {
+  const of = (hash?: string) => ({ web: { host: "h", ...hash && { password_hash: hash } } });
+  assert.deepEqual(changeLines(of(), of("$scrypt$new")), ["web.password_hash: new (not shown)"]);
+  assert.deepEqual(changeLines(of("a"), of("b")), ["web.password_hash: another (not shown)"]);
+  assert.deepEqual(changeLines(of("a"), of()), ["web.password_hash: removed (not shown)"]);
+});
+
 Deno.test("changes are told key by key, in lists by the name of what changed", () => {
   const before = {
     local_port: 104,

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath as fromFileUrl } from "node:url";
+import { PasswordCheck } from "../../src/access/password.ts";
 import { startArguments } from "../cli/run_cli.ts";
 import { freePort } from "../helpers/child.ts";
 import { Forwarder } from "../helpers/forwarder.ts";
@@ -90,6 +91,52 @@ peerTest("from nothing to a file, with a connection that fails at first", [TMUX]
     retry_attempts: 3,
   });
 });
+
+peerTest(
+  "the status page is opened to the network only with a password, which nobody sees",
+  [TMUX],
+  async () => {
+    await using scratch = await Scratch.make();
+    write(scratch, { pacs_host: "10.0.0.5", local_port: freePort() });
+    await using terminal = await wizard(scratch);
+    await terminal.answer(/AE title of this forwarder/, "Enter");
+    await terminal.answer(/Port that senders connect to/, "Enter");
+    await terminal.answer(/PACS: host name/, "Enter");
+    await terminal.answer(/DICOM port of the PACS/, "Enter");
+    await terminal.answer(/AE title of the PACS/, "Enter");
+    await terminal.answer(/Test the connection/, "Left", "Enter");
+    await terminal.answer(/Keep a copy/, "Enter");
+    await terminal.answer(/Use other folders/, "Enter");
+    await terminal.answer(/advanced settings/, "Left", "Enter");
+    await terminal.choose(/Advanced settings/, /Status page: this machine only/);
+    await terminal.choose(/Who may open the status page/, /Who reaches this machine/);
+    await terminal.answer(/Password of the status page/, "text:short", "Enter");
+    await terminal.shows(/Wanted: 10 to 1024 characters, not 5/);
+    await terminal.press("C-u", "text:correct horse", "Enter");
+    await terminal.answer(/The same again/, "text:correct hearse", "Enter");
+    await terminal.shows(/The two are not the same/);
+    await terminal.answer(/Password of the status page/, "text:correct horse", "Enter");
+    await terminal.answer(/The same again/, "text:correct horse", "Enter");
+    await terminal.answer(/Address of this machine/, "Enter");
+    await terminal.answer(/Names people call this machine by/, "text:a b, forwarder.lan", "Enter");
+    await terminal.shows(/Wanted: a host name without port/);
+    await terminal.press("C-u", "text:forwarder.lan, 10.0.0.9", "Enter");
+    await terminal.answer(/File of a certificate/, "text:tls/page.pem", "Enter");
+    await terminal.answer(/File of its key/, "text:tls/page.key", "Enter");
+    await terminal.shows(/Status page: the network, with a password and TLS/);
+    await terminal.choose(/Advanced settings/, /Done/);
+    await terminal.shows(/https, 0\.0\.0\.0, port 8104, with a password/);
+    await terminal.choose(/What now/, /Save/);
+    assert.equal(await terminal.exit(), 0);
+    const { password_hash: hash, ...web } = JSON.parse(textOf(scratch)).web;
+    assert.deepEqual(web, {
+      host: "0.0.0.0",
+      allowed_names: ["forwarder.lan", "10.0.0.9"],
+      tls: { certificate: "tls/page.pem", key: "tls/page.key" },
+    });
+    assert.equal(await new PasswordCheck(hash).matches("correct horse"), true);
+  },
+);
 
 peerTest("a file written by hand keeps every byte that was not asked about", [TMUX], async () => {
   await using scratch = await Scratch.make();

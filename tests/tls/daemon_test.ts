@@ -8,7 +8,7 @@ import type { ServerTlsConfig } from "../../src/config/tls.ts";
 import { configFrom, type DicomDestinationConfig } from "../../src/config/load.ts";
 import { TlsError } from "../../src/daemon.ts";
 import { testOwnPort } from "../../src/daemon/tls_self_test.ts";
-import { TlsListener } from "../../src/receiver/tls_listener.ts";
+import { TlsListener } from "../../src/ul/tls_listener.ts";
 import { testConnection } from "../../src/dimse/try_connection.ts";
 import { EXPLICIT_VR_LE } from "../../src/dicom/uid.ts";
 import { ServiceUser } from "../../src/dimse/scu.ts";

@@ -8,30 +8,31 @@ import { until, within } from "../helpers/until.ts";
 import { EventHub, MAX_LISTENERS } from "../../src/web/events.ts";
 import { type ListenerLimits, MAX_BODY, USUAL_LIMITS } from "../../src/web/listener.ts";
 import { FakeControl } from "./fake_control.ts";
-import { ask, csrfOf, parse, readAll, send } from "./raw_http.ts";
+import { ask, csrfOf, open, parse, readAll, send } from "./raw_http.ts";
 import { WebHouse } from "./web_house.ts";
 
 const SHORT: ListenerLimits = { ...USUAL_LIMITS, headMs: 400, requestMs: 800, keepAliveMs: 400 };
 
 const encoder = new TextEncoder();
 
-function connect(port: number): Promise<Deno.TcpConn> {
-  return Deno.connect({ hostname: "127.0.0.1", port });
+/** The same without TLS and with it. */
+function test(name: string, run: (tls: boolean) => Promise<void>): void {
+  for (const tls of [false, true]) Deno.test(`${name}${tls ? " (TLS)" : ""}`, () => run(tls));
 }
 
-Deno.test("a body of 10 MB is answered with 413 without being read whole", async () => {
+test("a body of 10 MB is answered with 413 without being read whole", async (tls) => {
   const control = new FakeControl();
-  await using house = await WebHouse.start(control);
+  await using house = await WebHouse.start(control, { tls });
   const bodies = [
     ["Content-Length: 10000000", (piece: Uint8Array) => piece],
     ["Transfer-Encoding: chunked", chunk],
   ] as const;
   for (const [length, framed] of bodies) {
-    using connection = await connect(house.port);
+    using connection = await open(house.place);
     const answer = readAll(connection);
     await connection.write(encoder.encode(
       `POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\n${length}\r\n` +
-        `X-CSRF-Token: ${await csrfOf(house.port)}\r\n\r\n`,
+        `X-CSRF-Token: ${await csrfOf(house.place)}\r\n\r\n`,
     ));
     const piece = framed(new Uint8Array(10_000));
     let sent = 0;
@@ -61,11 +62,11 @@ function chunk(piece: Uint8Array): Uint8Array {
   return whole;
 }
 
-Deno.test("who announces too much is told 413 at once, and who asks first is not let send it", async () => {
-  await using house = await WebHouse.start(new FakeControl());
+test("who announces too much is told 413 at once, and who asks first is not let send it", async (tls) => {
+  await using house = await WebHouse.start(new FakeControl(), { tls });
   for (const expect of ["", "Expect: 100-continue\r\n"]) {
     const { status, text, headers } = await send(
-      house.port,
+      house.place,
       `POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n${expect}\r\n`,
     );
     assert.equal(status, 413);
@@ -74,18 +75,18 @@ Deno.test("who announces too much is told 413 at once, and who asks first is not
   }
   // The name comes before everything, this included.
   const foreign = await send(
-    house.port,
+    house.place,
     "POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 10000000\r\n\r\n",
   );
   assert.equal(foreign.status, 403);
 });
 
-Deno.test("a body of exactly the limit is read, also by who asks first whether it may be sent", async () => {
-  await using house = await WebHouse.start(new FakeControl());
-  const token = await csrfOf(house.port);
+test("a body of exactly the limit is read, also by who asks first whether it may be sent", async (tls) => {
+  await using house = await WebHouse.start(new FakeControl(), { tls });
+  const token = await csrfOf(house.place);
   const of = (length: number) => `{"password":"${"x".repeat(length - 15)}"}`;
   for (const expect of ["", "Expect: 100-continue\r\n"]) {
-    using connection = await connect(house.port);
+    using connection = await open(house.place);
     const body = of(MAX_BODY);
     await connection.write(encoder.encode(
       `POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n` +
@@ -101,16 +102,16 @@ Deno.test("a body of exactly the limit is read, also by who asks first whether i
   }
 });
 
-Deno.test("a head that is too large is refused, and so is an address", async () => {
-  await using house = await WebHouse.start(new FakeControl());
+test("a head that is too large is refused, and so is an address", async (tls) => {
+  await using house = await WebHouse.start(new FakeControl(), { tls });
   const status = async (head: string) =>
-    (await send(house.port, `${head}Host: localhost\r\nConnection: close\r\n\r\n`)).status;
+    (await send(house.place, `${head}Host: localhost\r\nConnection: close\r\n\r\n`)).status;
   assert.equal(await status(`GET /${"a".repeat(3000)} HTTP/1.1\r\n`), 400);
   assert.equal(await status(`GET / HTTP/1.1\r\nX: ${"a".repeat(17_000)}\r\n`), 431);
 });
 
-Deno.test("a connection that says nothing, half a head or half a body is closed in time", async () => {
-  await using house = await WebHouse.start(new FakeControl(), { limits: SHORT });
+test("a connection that says nothing, half a head or half a body is closed in time", async (tls) => {
+  await using house = await WebHouse.start(new FakeControl(), { limits: SHORT, tls });
   const beginnings = [
     "",
     "GET / HT",
@@ -121,29 +122,29 @@ Deno.test("a connection that says nothing, half a head or half a body is closed 
     "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
   ];
   await Promise.all(beginnings.map(async (beginning) => {
-    using connection = await connect(house.port);
+    using connection = await open(house.place);
     if (beginning !== "") await connection.write(encoder.encode(beginning));
     await within(readAll(connection), 10_000, `the end of ${JSON.stringify(beginning)}`);
   }));
 });
 
-Deno.test("beyond the limit a connection is closed at once, and one that ends makes room", async () => {
+test("beyond the limit a connection is closed at once, and one that ends makes room", async (tls) => {
   const limits = { ...USUAL_LIMITS, connections: 5 };
-  await using house = await WebHouse.start(new FakeControl(), { limits });
-  const open: Deno.TcpConn[] = [];
+  await using house = await WebHouse.start(new FakeControl(), { limits, tls });
+  const held: Deno.Conn[] = [];
   for (let n = 0; n < 5; n++) {
-    const connection = await connect(house.port);
+    const connection = await open(house.place);
     await connection.write(encoder.encode("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     await connection.read(new Uint8Array(10_000));
-    open.push(connection);
+    held.push(connection);
   }
-  using sixth = await connect(house.port);
+  using sixth = await open(house.place);
   assert.equal(await within(sixth.read(new Uint8Array(10)), 5000, "the end"), null);
-  for (const connection of open) connection.close();
+  for (const connection of held) connection.close();
   await until(
     async () => {
       try {
-        return (await ask(house.port, { path: "/healthz" })).status === 200;
+        return (await ask(house.place, { path: "/healthz" })).status === 200;
       } catch (error) {
         if (error instanceof Deno.errors.ConnectionReset) return false;
         throw error;
@@ -154,20 +155,20 @@ Deno.test("beyond the limit a connection is closed at once, and one that ends ma
   );
 });
 
-Deno.test("of 21 open pages the last is told that there are too many", async () => {
-  await using house = await WebHouse.start(new FakeControl());
-  const open: Deno.TcpConn[] = [];
+test("of 21 open pages the last is told that there are too many", async (tls) => {
+  await using house = await WebHouse.start(new FakeControl(), { tls });
+  const held: Deno.Conn[] = [];
   for (let n = 0; n < MAX_LISTENERS; n++) {
-    const connection = await connect(house.port);
+    const connection = await open(house.place);
     await connection.write(
       encoder.encode("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     );
     await connection.read(new Uint8Array(10_000));
-    open.push(connection);
+    held.push(connection);
   }
-  assert.equal((await ask(house.port, { path: "/api/v1/events" })).status, 503);
-  assert.equal((await ask(house.port, { path: "/api/v1/overview" })).status, 200);
-  for (const connection of open) connection.close();
+  assert.equal((await ask(house.place, { path: "/api/v1/events" })).status, 503);
+  assert.equal((await ask(house.place, { path: "/api/v1/overview" })).status, 200);
+  for (const connection of held) connection.close();
 });
 
 Deno.test("a page that takes nothing is dropped, and one that takes goes on being told", async () => {
@@ -196,7 +197,7 @@ Deno.test("a page that takes nothing is dropped, and one that takes goes on bein
   assert.equal(clock.waiting, 0, "nobody listens, and nothing is looked at any more");
 });
 
-Deno.test("a reader that stops in the middle of a file loses the connection", async () => {
+test("a reader that stops in the middle of a file loses the connection", async (tls) => {
   let cancelled = false;
   const control = new FakeControl();
   control.download = () =>
@@ -208,15 +209,15 @@ Deno.test("a reader that stops in the middle of a file loses the connection", as
       }),
     });
   const limits = { ...USUAL_LIMITS, stallMs: 300 };
-  await using house = await WebHouse.start(control, { limits });
-  using connection = await connect(house.port);
+  await using house = await WebHouse.start(control, { limits, tls });
+  using connection = await open(house.place);
   await connection.write(encoder.encode(
     "GET /api/v1/queue/1-1-00000000-00000000/pacs/file HTTP/1.1\r\nHost: localhost\r\n\r\n",
   ));
   await until(() => cancelled, 10_000, "the file to be closed");
 });
 
-Deno.test("a reader that goes away in the middle of a file closes it", async () => {
+test("a reader that goes away in the middle of a file closes it", async (tls) => {
   const cancelled = Promise.withResolvers<void>();
   const control = new FakeControl();
   control.download = () =>
@@ -227,8 +228,8 @@ Deno.test("a reader that goes away in the middle of a file closes it", async () 
         cancel: () => cancelled.resolve(),
       }),
     });
-  await using house = await WebHouse.start(control);
-  const connection = await connect(house.port);
+  await using house = await WebHouse.start(control, { tls });
+  const connection = await open(house.place);
   await connection.write(encoder.encode(
     "GET /api/v1/queue/1-1-00000000-00000000/pacs/file HTTP/1.1\r\nHost: localhost\r\n\r\n",
   ));
@@ -237,15 +238,15 @@ Deno.test("a reader that goes away in the middle of a file closes it", async () 
   await within(cancelled.promise, 10_000, "the file to be closed");
 });
 
-Deno.test("a connection that sends request after request and waits for no answer is closed, and few are begun", async () => {
+test("a connection that sends request after request and waits for no answer is closed, and few are begun", async (tls) => {
   const control = new FakeControl();
   let begun = 0;
   control.studies = () => {
     begun++;
     return new Promise(() => {});
   };
-  await using house = await WebHouse.start(control);
-  using connection = await connect(house.port);
+  await using house = await WebHouse.start(control, { tls });
+  using connection = await open(house.place);
   const closed = readAll(connection).catch((error) => {
     assert.ok(error instanceof Deno.errors.ConnectionReset, String(error));
   });
@@ -255,7 +256,7 @@ Deno.test("a connection that sends request after request and waits for no answer
   assert.ok(begun <= 4, `${begun} were begun`);
 
   // Some ahead of their answers are within the rules (RFC 9112 §9.3.2), however many in all.
-  using other = await connect(house.port);
+  using other = await open(house.place);
   const few = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
   for (let round = 0; round < 5; round++) {
     await other.write(encoder.encode(few.repeat(3)));

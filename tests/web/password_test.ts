@@ -173,6 +173,15 @@ Deno.test("many addresses together are locked out, and no number of them fills t
   assert.equal(host.waitMs("::ffff:10.0.0.1"), 0);
 });
 
+Deno.test("who sits at the machine is kept out by wrong passwords of that machine alone", () => {
+  const lockout = new Lockout(() => 1_000_000_000_000);
+  for (let n = 0; n < 50; n++) lockout.begin(`10.0.0.${n}`);
+  assert.ok(lockout.waitMs("10.9.9.9") > 0);
+  for (const own of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) assert.equal(lockout.waitMs(own), 0);
+  for (let n = 0; n < 10; n++) lockout.begin("127.0.0.1");
+  assert.ok(lockout.waitMs("127.0.0.1") > 0);
+});
+
 Deno.test("a right password locks nobody out, however many were wrong before it", () => {
   const lockout = new Lockout(() => 1_000_000_000_000);
   for (let n = 0; n < 49; n++) lockout.begin(`10.0.0.${n}`);

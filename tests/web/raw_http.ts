@@ -19,25 +19,40 @@ export interface RawRequest {
   readonly body?: string;
 }
 
+/** Where a server is: a port of this machine, with TLS where a certificate (PEM) is to be trusted. */
+export type Place = number | { readonly port: number; readonly ca: string };
+
+/** Connects. */
+export function open(place: Place): Promise<Deno.Conn> {
+  const hostname = "127.0.0.1";
+  return typeof place === "number"
+    ? Deno.connect({ hostname, port: place })
+    : Deno.connectTls({ hostname, port: place.port, caCerts: [place.ca] });
+}
+
+function portOf(place: Place): number {
+  return typeof place === "number" ? place : place.port;
+}
+
 const encoder = new TextEncoder();
 
 /** Asks once, on a connection of its own. */
-export async function ask(port: number, request: RawRequest = {}): Promise<RawAnswer> {
+export async function ask(place: Place, request: RawRequest = {}): Promise<RawAnswer> {
   const { method = "GET", path = "/", headers = [], body } = request;
   const own = headers.some(([name]) => name.toLowerCase() === "host");
   const lines = [
     `${method} ${path} HTTP/1.1`,
-    ...(own ? [] : [`Host: 127.0.0.1:${port}`]),
+    ...(own ? [] : [`Host: 127.0.0.1:${portOf(place)}`]),
     ...headers.map(([name, value]) => `${name}: ${value}`),
     ...(body === undefined ? [] : [`Content-Length: ${encoder.encode(body).length}`]),
     "Connection: close",
   ];
-  return await send(port, `${lines.join("\r\n")}\r\n\r\n${body ?? ""}`);
+  return await send(place, `${lines.join("\r\n")}\r\n\r\n${body ?? ""}`);
 }
 
 /** Sends bytes as they are, and reads to the end of the connection. */
-export async function send(port: number, bytes: string): Promise<RawAnswer> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+export async function send(place: Place, bytes: string): Promise<RawAnswer> {
+  using connection = await open(place);
   const whole = encoder.encode(bytes);
   for (let at = 0; at < whole.length;) at += await connection.write(whole.subarray(at));
   return parse(await readAll(connection));
@@ -85,26 +100,26 @@ function dechunked(body: string): string {
 }
 
 /** The token that a change needs, by GET session. */
-export async function csrfOf(port: number, headers: RawRequest["headers"] = []): Promise<string> {
-  const { text } = await ask(port, { path: "/api/v1/session", headers });
+export async function csrfOf(place: Place, headers: RawRequest["headers"] = []): Promise<string> {
+  const { text } = await ask(place, { path: "/api/v1/session", headers });
   return JSON.parse(text).csrf;
 }
 
 /** A change as the pages make it. */
 export async function change(
-  port: number,
+  place: Place,
   path: string,
   body: unknown = {},
   headers: RawRequest["headers"] = [],
 ): Promise<RawAnswer> {
-  return await ask(port, {
+  return await ask(place, {
     method: "POST",
     path: `/api/v1${path}`,
     headers: [
       ["Content-Type", "application/json"],
-      ["Origin", `http://127.0.0.1:${port}`],
+      ["Origin", `${typeof place === "number" ? "http" : "https"}://127.0.0.1:${portOf(place)}`],
       ["Sec-Fetch-Site", "same-origin"],
-      ["X-CSRF-Token", await csrfOf(port, headers)],
+      ["X-CSRF-Token", await csrfOf(place, headers)],
       ...headers,
     ],
     body: JSON.stringify(body),

@@ -1,17 +1,14 @@
 /*
- * The TLS port: TCP connections in, secured ones out.
+ * A TLS port: TCP connections in, secured ones out.
  *
  * Owns the handshakes. Only who has come through one is handed on, so that a slow one holds nothing but its own place, of
  * which there are few for each address. Failures are logged here, a line a minute for each address.
  */
 
-import type { ServerTlsConfig } from "../config/tls.ts";
 import { getLog } from "../log.ts";
 import type { LiveCredentials } from "../tls/credentials.ts";
-import { SecureConnection } from "../ul/secure.ts";
-import type { Connection } from "../ul/transport.ts";
-
-const log = getLog("receiver");
+import { SecureConnection, type ServerSide } from "./secure.ts";
+import type { Connection } from "./transport.ts";
 
 /** How long a handshake may take, in ms. */
 const HANDSHAKE_MS = 10_000;
@@ -35,9 +32,13 @@ export interface Listener {
   close(): void;
 }
 
+/** What is wanted of those who come. */
+export type Wanted = Omit<ServerSide, "role">;
+
 export class TlsListener implements Listener {
   readonly #tcp: Deno.TcpListener;
-  #settings: ServerTlsConfig;
+  readonly #log: ReturnType<typeof getLog>;
+  #settings: Wanted;
   #credentials: LiveCredentials;
   readonly #handshakes = new Map<SecureConnection, string>();
   readonly #ready: Accepted[] = [];
@@ -50,8 +51,15 @@ export class TlsListener implements Listener {
   failed: (from: string, reason: string) => void = () => {};
   readonly #failures = new Map<string, { at: number; unsaid: number }>();
 
-  constructor(tcp: Deno.TcpListener, settings: ServerTlsConfig, credentials: LiveCredentials) {
+  /** @param category under which failures are logged */
+  constructor(
+    tcp: Deno.TcpListener,
+    settings: Wanted,
+    credentials: LiveCredentials,
+    category = "receiver",
+  ) {
     this.#tcp = tcp;
+    this.#log = getLog(category);
     this.#settings = settings;
     this.#credentials = credentials;
   }
@@ -65,7 +73,7 @@ export class TlsListener implements Listener {
   }
 
   /** Goes on by other settings; who is connected stays so. */
-  configure(settings: ServerTlsConfig, credentials: LiveCredentials): void {
+  configure(settings: Wanted, credentials: LiveCredentials): void {
     this.#settings = settings;
     this.#credentials = credentials;
   }
@@ -152,6 +160,6 @@ export class TlsListener implements Listener {
       this.#failures.delete(this.#failures.keys().next().value!);
     }
     const more = before === undefined || before.unsaid === 0 ? {} : { moreSince: before.unsaid };
-    log.warn("No TLS connection: {reason}", { reason, from, ...more });
+    this.#log.warn("No TLS connection: {reason}", { reason, from, ...more });
   }
 }

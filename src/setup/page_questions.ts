@@ -1,0 +1,166 @@
+/*
+ * The status page: who may open it, under which password, and how it is reached from other machines.
+ *
+ * A password is asked for twice and only its hash goes into the settings. Nobody else on the network is let near the page
+ * without one: the schema would refuse the file.
+ */
+
+import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
+import { isSettings } from "../config/check.ts";
+import type { Screen } from "./screen.ts";
+import { type Settings, typed, wantedAt, withSetting } from "./settings.ts";
+
+/** Longest password taken, characters. */
+const LONGEST = 1024;
+
+/** Who may open the page. */
+export type Openness = "own" | "password" | "network" | "off";
+
+/** Every network interface. */
+const EVERYWHERE = "0.0.0.0";
+
+/** Who may open the page by these settings. */
+export function opennessOf(settings: Settings): Openness {
+  const web = webOf(settings);
+  if (web.enabled === false) return "off";
+  if (!isOwn(web.host) || namesOf(web).length > 0) return "network";
+  return web.password_hash === undefined ? "own" : "password";
+}
+
+/** The same in words. */
+export function pageText(settings: Settings): string {
+  const { tls } = webOf(settings);
+  return {
+    own: "this machine only",
+    password: "this machine only, with a password",
+    network: `the network, with a password${tls === undefined ? "" : " and TLS"}`,
+    off: "none",
+  }[opennessOf(settings)];
+}
+
+/** The settings with some of `web` changed; undefined takes one away. */
+export function withWeb(settings: Settings, changes: Settings): Settings {
+  const web = Object.entries({ ...webOf(settings), ...changes });
+  const left = web.filter(([, value]) => value !== undefined);
+  return withSetting(settings, "web", left.length === 0 ? undefined : Object.fromEntries(left));
+}
+
+/** Asks for all of it. */
+export async function askPage(
+  screen: Screen,
+  settings: Settings,
+  folder: string,
+): Promise<Settings> {
+  const openness = await screen.choose("Who may open the status page?", [
+    { value: "own", label: "Who works on this machine" },
+    { value: "password", label: "Who works on this machine and knows a password" },
+    { value: "network", label: "Who reaches this machine and knows a password" },
+    { value: "off", label: "Nobody: there is no page" },
+  ], opennessOf(settings));
+  if (openness === "off") return withWeb(settings, { enabled: false });
+  const open = withWeb(settings, { enabled: undefined });
+  if (openness === "own") {
+    return withWeb(open, {
+      host: ownHost(open),
+      password_hash: undefined,
+      allowed_names: undefined,
+    });
+  }
+  const locked = await askPassword(screen, open);
+  if (openness === "password") {
+    return withWeb(locked, { host: ownHost(open), allowed_names: undefined });
+  }
+  return await askNetwork(screen, locked, folder);
+}
+
+async function askPassword(screen: Screen, settings: Settings): Promise<Settings> {
+  if (webOf(settings).password_hash !== undefined) {
+    const kept = await screen.choose("The password", [
+      { value: "keep", label: "Keep the one there is" },
+      { value: "new", label: "Set another" },
+    ]);
+    if (kept === "keep") return settings;
+  }
+  for (;;) {
+    const password = await screen.secret(
+      `Password of the status page, ${SHORTEST_PASSWORD} characters or more`,
+      passwordWanted,
+    );
+    const again = await screen.secret("The same again");
+    if (again === password) {
+      return withWeb(settings, { password_hash: await hashPassword(password) });
+    }
+    screen.bad("The two are not the same.");
+  }
+}
+
+/** What is wanted of a password; undefined where it is right. */
+export function passwordWanted(password: string): string | undefined {
+  const length = [...password].length;
+  return length < SHORTEST_PASSWORD || password.length > LONGEST
+    ? `${SHORTEST_PASSWORD} to ${LONGEST} characters, not ${length}`
+    : undefined;
+}
+
+async function askNetwork(screen: Screen, settings: Settings, folder: string): Promise<Settings> {
+  const before = webOf(settings);
+  const host = await screen.line(
+    `Address of this machine that the page is served on (${EVERYWHERE} = all)`,
+    isOwn(before.host) ? EVERYWHERE : typed(before.host),
+    (answer) => wantedAt(withWeb(settings, { host: answer }), folder, "web.host"),
+  );
+  const reached = withWeb(settings, { host });
+  const names = await screen.line(
+    "Names people call this machine by, with commas between (empty = by its address alone)",
+    namesOf(before).join(", "),
+    (answer) => namesWanted(reached, answer, folder),
+  );
+  const named = withWeb(reached, { allowed_names: orNone(namesIn(names)) });
+  const tls = isSettings(before.tls) ? before.tls : {};
+  const certificate = await screen.line(
+    "File of a certificate (PEM) for https (empty = none: the password can be read on the way)",
+    typed(tls.certificate),
+  );
+  if (certificate === "") return withWeb(named, { tls: undefined });
+  const key = await screen.line(
+    "File of its key (PEM)",
+    typed(tls.key),
+    (answer) => answer === "" ? "the file of the certificate's key" : undefined,
+  );
+  return withWeb(named, { tls: { ...tls, certificate, key } });
+}
+
+function namesWanted(settings: Settings, answer: string, folder: string): string | undefined {
+  const names = namesIn(answer);
+  return names.map((_, n) =>
+    wantedAt(withWeb(settings, { allowed_names: names }), folder, `web.allowed_names[${n}]`)
+  ).find((wanted) => wanted !== undefined);
+}
+
+function namesIn(answer: string): string[] {
+  return answer.split(",").map((name) => name.trim()).filter((name) => name !== "");
+}
+
+function orNone(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : names;
+}
+
+/** An address of this machine's own that was there is kept. */
+function ownHost(settings: Settings): unknown {
+  const { host } = webOf(settings);
+  return isOwn(host) ? host : undefined;
+}
+
+function isOwn(host: unknown): boolean {
+  return host === undefined || typeof host === "string" &&
+      /^(localhost|::1|127(\.[0-9]{1,3}){3})$/i.test(host);
+}
+
+function namesOf(web: Settings): readonly string[] {
+  const { allowed_names: names } = web;
+  return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+}
+
+function webOf(settings: Settings): Settings {
+  return isSettings(settings.web) ? settings.web : {};
+}
