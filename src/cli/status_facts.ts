@@ -8,6 +8,7 @@
 
 import { join } from "node:path";
 import type { Config } from "../config/load.ts";
+import { ageClass, noAges } from "../control/ages.ts";
 import type { DestinationState, DestinationView, Overview, Throughput } from "../control/views.ts";
 import { escapeText } from "../log.ts";
 import { listFailed } from "../spool/failed.ts";
@@ -25,6 +26,8 @@ export interface DestinationStatus {
   held: number;
   /** Age of the oldest that waits, in ms; null where nothing does. */
   oldestMs: number | null;
+  /** How many wait, by age: see AGE_WORDS. */
+  ages: readonly number[];
   /** As the running daemon last told it, in words. */
   readonly health: string;
   /** Null where no forwarder runs that could tell. */
@@ -125,6 +128,7 @@ const NOBODYS = {
   failed: 0,
   held: 0,
   oldestMs: null,
+  ages: noAges(),
   health: "",
   state: null,
   reason: "",
@@ -134,7 +138,8 @@ const NOBODYS = {
 } as const;
 
 function oneOf(view: DestinationView, now: number): DestinationStatus {
-  const { name, queued, failed, held, oldest, state, reason, since, nextAttempt, attempts } = view;
+  const { name, queued, failed, held, oldest, ages } = view;
+  const { state, reason, since, nextAttempt, attempts } = view;
   const facts = {
     state,
     reason,
@@ -148,6 +153,7 @@ function oneOf(view: DestinationView, now: number): DestinationStatus {
     failed,
     held,
     oldestMs: oldest === null ? null : Math.max(0, now - oldest),
+    ages,
     health: healthInWords(facts),
     ...facts,
   };
@@ -202,11 +208,16 @@ export async function readSpool(config: Config, files: FileSystem, now: number):
   const { told, missing, configuration } = running
     ? readHealth(config.spoolDir, now)
     : NOTHING_TOLD;
-  const byName = new Map<string, DestinationStatus>();
+  const byName = new Map<string, DestinationStatus & { readonly ages: number[] }>();
   const destination = (name: string) => {
     let found = byName.get(name);
     if (found === undefined) {
-      found = { ...NOBODYS, name, ...told.get(name) ?? { health: running ? "" : "not running" } };
+      found = {
+        ...NOBODYS,
+        ages: noAges(),
+        name,
+        ...told.get(name) ?? { health: running ? "" : "not running" },
+      };
       byName.set(name, found);
     }
     return found;
@@ -219,6 +230,7 @@ export async function readSpool(config: Config, files: FileSystem, now: number):
     else if (state === "held") one.held++;
     else {
       one.queued++;
+      one.ages[ageClass(now - item.receivedMs)]!++;
       one.oldestMs = Math.max(one.oldestMs ?? 0, now - item.receivedMs);
     }
   });

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import type { Config } from "../config/load.ts";
+import { AGE_WORDS } from "../control/ages.ts";
 import { escapeText } from "../log.ts";
 import { type DestinationStatus, type Rates, stateInWords, type Status } from "./status_facts.ts";
 import { bar, formatBytes, formatDuration } from "./terminal.ts";
@@ -35,6 +36,7 @@ export function statusScreen(
     ...headLines(status, config, look),
     "",
     ...destinationLines(status.destinations, look),
+    ...ageLines(status.destinations, look),
     ...alarmLines(status, look),
   ];
 }
@@ -171,6 +173,25 @@ function destinationLines(destinations: readonly DestinationStatus[], look: Look
     for (const more of moreOf(one)) lines.push(...indented(more, look));
   }
   return lines;
+}
+
+/**
+ * How many wait that are so old: whether a burst comes through, or nobody attends to a backlog. Nothing where nothing waits,
+ * or the terminal has no room.
+ */
+function ageLines(destinations: readonly DestinationStatus[], look: Look): string[] {
+  const waiting = destinations.filter(({ queued }) => queued > 0);
+  const rows = [
+    ["waiting for", ...AGE_WORDS],
+    ...waiting.map((
+      { name, ages },
+    ) => [name, ...ages.map((count) => count === 0 ? "-" : `${count}`)]),
+  ];
+  const widths = rows[0]!.map((_, n) => Math.max(...rows.map((row) => row[n]!.length)));
+  const lines = rows.map((row) =>
+    row.map((text, n) => n === 0 ? text.padEnd(widths[n]!) : text.padStart(widths[n]!)).join("  ")
+  );
+  return waiting.length === 0 || lines[0]!.length > usable(look) ? [] : ["", ...lines];
 }
 
 /** Where a terminal has no room for columns. */

@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { AGE_WORDS } from "./ages.ts";
 
 const time = z.number().meta({ description: "ms since 1970" });
 const duration = z.number().min(0).meta({ description: "ms" });
@@ -43,6 +44,8 @@ export const destinationView = z.object({
   held: count,
   /** When the oldest that waits was received; null where nothing waits. */
   oldest: time.nullable(),
+  /** How many wait that were received within 5 minutes, 15 minutes, an hour, 4 hours, a day, and earlier, to the minute. */
+  ages: z.array(count).length(AGE_WORDS.length),
   /** Since the start. */
   delivered: count,
   deliveredBytes: bytes,

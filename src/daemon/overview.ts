@@ -42,7 +42,7 @@ export interface OverviewParts {
   /** Incoming associations that are open. */
   readonly associations: () => number;
   /** What is in the spool. */
-  readonly index: () => Pick<QueueIndex, "counts" | "oldest" | "total">;
+  readonly index: () => Pick<QueueIndex, "ages" | "counts" | "oldest" | "total">;
   /** Set aside in `corrupt/`. */
   readonly corrupt: () => number;
   /** Null until the balance is struck. */
@@ -101,14 +101,18 @@ export class OverviewMaker {
 
   /** How each destination is, in the order of the configuration. */
   destinations(): DestinationView[] {
-    const { config, activity, scheduler } = this.#parts;
+    const { config, activity, scheduler, now } = this.#parts;
     const index = this.#parts.index();
     const types = new Map(config().destinations.map(({ name, type }) => [name, type]));
     return scheduler().snapshot().map((snapshot) =>
       destinationViewOf(
         snapshot,
         types.get(snapshot.name) ?? "dicom",
-        { ...index.counts(snapshot.name), oldest: index.oldest(snapshot.name) ?? null },
+        {
+          ...index.counts(snapshot.name),
+          oldest: index.oldest(snapshot.name) ?? null,
+          ages: index.ages(snapshot.name, now()),
+        },
         activity.deliveredBytes(snapshot.name),
       )
     );
@@ -130,11 +134,18 @@ export class OverviewMaker {
   }
 }
 
+/** What is in the spool for a destination. */
+export interface WaitingCounts extends Omit<Counts, "queued"> {
+  /** ms since 1970; null where nothing waits. */
+  readonly oldest: number | null;
+  readonly ages: number[];
+}
+
 /** One destination as it shows itself. */
 export function destinationViewOf(
   snapshot: DestinationSnapshot,
   type: DestinationConfig["type"],
-  { failed, held, oldest }: Omit<Counts, "queued"> & { readonly oldest: number | null },
+  { failed, held, oldest, ages }: WaitingCounts,
   deliveredBytes: number,
 ): DestinationView {
   const { name, description, health, paused, since, waiting, sessions } = snapshot;
@@ -158,6 +169,7 @@ export function destinationViewOf(
     failed,
     held,
     oldest,
+    ages,
     delivered,
     deliveredBytes,
   };

@@ -15,6 +15,9 @@ import { isHeld } from "./held.ts";
 import { TryAgain } from "./try_again.ts";
 import { WaitingLists } from "./waiting_lists.ts";
 
+/** Told what an instance waited for and waits for now. */
+type Changed = (base: string, before: readonly Waiting[], after: readonly Waiting[]) => void;
+
 export class QueueFiles {
   readonly #files: FileSystem;
   readonly #queue: string;
@@ -23,7 +26,7 @@ export class QueueFiles {
   /** Takes the file of an entry that nobody waits for any more; false where it is to be removed. */
   readonly #reuse: (entry: Entry) => boolean;
   /** Told of each change of what an entry waits for. */
-  readonly #changed: (before: readonly Waiting[], after: readonly Waiting[]) => void;
+  readonly #changed: Changed;
   /** Removals under way. */
   readonly #removals = new Set<Promise<void>>();
   /** Paths of the buckets, by their names: one text each, whatever lies in them. */
@@ -43,7 +46,7 @@ export class QueueFiles {
     report: (message: string, error?: unknown) => void,
     host: {
       readonly reuse: (entry: Entry) => boolean;
-      readonly changed?: (before: readonly Waiting[], after: readonly Waiting[]) => void;
+      readonly changed?: Changed;
     },
   ) {
     this.#files = files;
@@ -88,7 +91,7 @@ export class QueueFiles {
   #wait(entry: Entry, waiting: readonly Waiting[]): void {
     const before = entry.waiting;
     entry.waiting = this.#shared(waiting);
-    this.#changed(before, entry.waiting);
+    this.#changed(entry.base, before, entry.waiting);
   }
 
   /** One more refusal by a destination, remembered in the name: how many there are now. */

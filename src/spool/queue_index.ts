@@ -6,6 +6,7 @@
  * the spool notices it.
  */
 
+import { Ages } from "../control/ages.ts";
 import type { Entry } from "./entry.ts";
 import { receivedMsOf, type Waiting } from "./entry_name.ts";
 import { compareBases, InOrder } from "./in_order.ts";
@@ -51,6 +52,7 @@ export class QueueIndex {
   /** Entries of the list that have left the queue. */
   #left = 0;
   readonly #queued = new Map<string, number>();
+  readonly #ages = new Ages();
   readonly #apart: Readonly<Record<ApartState, Map<string, InOrder<string>>>> = {
     failed: new Map(),
     held: new Map(),
@@ -67,8 +69,9 @@ export class QueueIndex {
       list.add(entries.filter(({ base }) => isOfStudy(base, study)));
     }
     for (const entry of entries) {
+      const receivedMs = receivedMsOf(entry.base);
       for (const { destination } of entry.waiting) {
-        this.#count(destination, 1);
+        this.#count(destination, receivedMs, 1);
         const oldest = this.#oldest.get(destination);
         if (oldest !== undefined && compareBases(entry.base, oldest.base) < 0) {
           this.#oldest.set(destination, entry);
@@ -78,9 +81,10 @@ export class QueueIndex {
   }
 
   /** An entry that was added waits for something else. */
-  changed(before: readonly Waiting[], after: readonly Waiting[]): void {
-    for (const { destination } of before) this.#count(destination, -1);
-    for (const { destination } of after) this.#count(destination, 1);
+  changed(base: string, before: readonly Waiting[], after: readonly Waiting[]): void {
+    const receivedMs = receivedMsOf(base);
+    for (const { destination } of before) this.#count(destination, receivedMs, -1);
+    for (const { destination } of after) this.#count(destination, receivedMs, 1);
     if (after.length > 0 || before.length === 0) return;
     this.#left++;
     if (this.#left < MOST_LEFT || this.#left * 2 < this.#entries.length) return;
@@ -89,7 +93,8 @@ export class QueueIndex {
     this.#left = 0;
   }
 
-  #count(destination: string, by: number): void {
+  #count(destination: string, receivedMs: number, by: number): void {
+    this.#ages.count(destination, receivedMs, by);
     this.#queued.set(destination, (this.#queued.get(destination) ?? 0) + by);
   }
 
@@ -120,6 +125,11 @@ export class QueueIndex {
       failed: this.#apart.failed.get(destination)?.length ?? 0,
       held: this.#apart.held.get(destination)?.length ?? 0,
     };
+  }
+
+  /** How many wait for a destination, by age: see AGE_WORDS. */
+  ages(destination: string, now: number): number[] {
+    return this.#ages.of(destination, now);
   }
 
   /** Destinations that anything is here for. */

@@ -99,7 +99,7 @@ export class Spool implements IncomingOwner {
       options.report,
       {
         reuse: (entry) => this.#reuse(entry),
-        changed: (before, after) => this.index.changed(before, after),
+        changed: (base, before, after) => this.index.changed(base, before, after),
       },
     );
     this.apart = new Apart({

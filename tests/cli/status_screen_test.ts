@@ -26,6 +26,7 @@ const UP: DestinationStatus = {
   failed: 0,
   held: 0,
   oldestMs: null,
+  ages: [0, 0, 0, 0, 0, 0],
   health: "ok",
   state: "up",
   reason: "",
@@ -39,6 +40,7 @@ const DOWN: DestinationStatus = {
   name: "archive-site",
   queued: 1234,
   oldestMs: 7_380_000,
+  ages: [600, 400, 200, 34, 0, 0],
   health: "DOWN for 5 min 2 s: refused",
   state: "down",
   reason: "10.0.0.5:104 refused the connection: nothing listens on that port",
@@ -53,7 +55,7 @@ const STATUS: Status = {
   corrupt: 0,
   putBack: 0,
   missing: 0,
-  destinations: [{ ...UP, queued: 617 }, DOWN],
+  destinations: [{ ...UP, queued: 617, ages: [617, 0, 0, 0, 0, 0] }, DOWN],
   source: "forwarder",
   uptimeMs: 93_600_000,
   associations: 3,
@@ -91,6 +93,10 @@ Deno.test("one screen: who runs since when, what comes in and goes out, and each
     "archive-site  1234    [################]  2 h 3 min  0       0     DOWN for 5 min 2 s",
     "    10.0.0.5:104 refused the connection: nothing listens on that port",
     "    next attempt in 12 s, 7 failed attempts",
+    "",
+    "waiting for   5 min  15 min  1 h  4 h  1 day  longer",
+    "pacs            617       -    -    -      -       -",
+    "archive-site    600     400  200   34      -       -",
   ]);
 });
 
@@ -176,6 +182,7 @@ Deno.test("a forwarder's answers become the status", () => {
     failed: 1,
     held: 2,
     oldest: 4000,
+    ages: [3, 2, 0, 0, 0, 0],
     delivered: 9,
     deliveredBytes: 10,
   };

@@ -61,7 +61,7 @@ Deno.test("counts and pages are those of a plain list, whatever comes and goes",
       const { destination } = before[0]!;
       one.waiting = before.slice(1);
       one.queued = one.waiting.length > 0;
-      index.changed(before, one.waiting);
+      index.changed(one.base, before, one.waiting);
       if (random() < 0.3) continue;
       const state = random() < 0.5 ? "held" : "failed";
       const item = { base: one.base, destination, state, entry: undefined } as const;
@@ -116,11 +116,31 @@ Deno.test("the oldest that waits is told when it goes, and when an older one com
   const before = first.waiting;
   first.waiting = [];
   first.queued = false;
-  index.changed(before, []);
+  index.changed(first.base, before, []);
   assert.equal(index.oldest("a"), second.receivedMs);
   const back = entry(base(3), ["a"]);
   index.add([back]);
   assert.equal(index.oldest("a"), back.receivedMs);
+});
+
+Deno.test("what waits is counted by its age, to the minute, for each destination", () => {
+  const index = new QueueIndex();
+  const received = Number(base(0).slice(0, 13));
+  const [young, old] = [entry(base(0), ["a", "b"]), entry(base(1), ["a"])];
+  index.add([young, old]);
+  const minute = 60_000;
+  assert.deepEqual(index.ages("a", received), [2, 0, 0, 0, 0, 0]);
+  // Before it was received: a clock that was set back.
+  assert.deepEqual(index.ages("a", received - 3600 * minute), [2, 0, 0, 0, 0, 0]);
+  const later = [4, 14, 59, 239, 1439, 1500].map((past) =>
+    index.ages("b", received + past * minute)
+  );
+  assert.deepEqual(later.map((ages) => ages.indexOf(1)), [0, 1, 2, 3, 4, 5]);
+  index.changed(young.base, young.waiting, young.waiting.slice(1));
+  assert.deepEqual(index.ages("a", received), [1, 0, 0, 0, 0, 0]);
+  index.changed(old.base, old.waiting, []);
+  assert.deepEqual(index.ages("a", received), [0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(index.ages("b", received), [1, 0, 0, 0, 0, 0]);
 });
 
 Deno.test("the same instance in the queue and in failed/ is two items, one after the other", () => {

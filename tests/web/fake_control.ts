@@ -5,6 +5,7 @@
  * It moves: each call of `step` receives and delivers a little. All it was told to do is in `done`.
  */
 
+import { ageClass, noAges } from "../../src/control/ages.ts";
 import type { Control, ItemAction, ItemName, ItemSelection } from "../../src/control/control.ts";
 import type {
   ActionResult,
@@ -188,6 +189,7 @@ export class FakeControl implements Control {
       failed: items.filter((item) => item.state === "failed").length,
       held: items.filter((item) => item.state === "held").length,
       oldest: queued.length === 0 ? null : Math.min(...queued.map((item) => item.received)),
+      ages: agesOf(queued.map((item) => this.#until - item.received)),
       delivered,
       deliveredBytes: delivered * 526_000,
     };
@@ -463,4 +465,10 @@ function wave(n: number): [number, number] {
   const received = Math.max(0, Math.round(30 + 25 * Math.sin(n / 11) + 10 * Math.sin(n / 3)));
   const delivered = Math.max(0, Math.round(28 + 25 * Math.sin((n - 4) / 11)));
   return [received, delivered];
+}
+
+function agesOf(agesMs: readonly number[]): number[] {
+  const ages = noAges();
+  for (const age of agesMs) ages[ageClass(age)]!++;
+  return ages;
 }

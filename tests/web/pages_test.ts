@@ -600,6 +600,49 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
       const others = watched.complaints.filter((words) => !/status of (401|429)/.test(words));
       assert.deepEqual(others, []);
     });
+
+    await step("with TLS all of it works the same: log in, live, a change", async () => {
+      const password = "right horse battery";
+      const control = allWell();
+      const web = { password_hash: await hashPassword(password) };
+      await using house = await WebHouse.start(control, { web, tls: true });
+      await using watched = await WatchedPage.open(browser, house.url, "#/", {
+        ignoreHTTPSErrors: true,
+      });
+      const { page } = watched;
+      await page.getByLabel("Password").fill(password);
+      await page.keyboard.press("Enter");
+      await watched.shows("All is well", "h1");
+      assert.equal((await page.context().cookies())[0]?.secure, true);
+      const told = () => page.locator("body").innerText();
+      const before = await told();
+      control.step();
+      await until(
+        async () => await told() !== before,
+        10_000,
+        "the page to go on",
+      );
+      await page.getByRole("button", { name: "Pause pacs" }).click();
+      await watched.shows("pacs is paused: nothing is sent to it.");
+      assert.ok(control.done.some((done) => /pause/.test(done)), String(control.done));
+      const others = watched.complaints.filter((words) => !/status of 401/.test(words));
+      assert.deepEqual(others, []);
+    });
+
+    await step("what waits is shown by its age, in numbers and words", async () => {
+      await using house = await WebHouse.start(pacsDown());
+      await using watched = await WatchedPage.open(browser, house.url);
+      const ages = watched.page.locator(".ages:visible").first();
+      await ages.waitFor();
+      const rows = await ages.locator("li").evaluateAll((items) =>
+        items.map((item) => (item as unknown as { textContent: string }).textContent)
+      );
+      assert.equal(rows.length, 6);
+      assert.match(rows[0]!, /^310up to 5 min/);
+      assert.match(rows[1]!, /^894up to 15 min/);
+      assert.match(rows[5]!, /^longer than 1 day/);
+      watched.assertClean();
+    });
   } finally {
     await browser.close();
   }

@@ -88,6 +88,7 @@ export function pacsDown(options: FakeOptions = {}): Scene {
             sessions: 0,
             queued: 1204,
             oldest: began - 12 * 60_000 - 900,
+            ages: [310, 894, 0, 0, 0, 0],
           }
           : one
       ),

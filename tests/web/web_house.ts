@@ -64,7 +64,7 @@ export class WebHouse implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http${this.#ca === undefined ? "" : "s"}://127.0.0.1:${this.port}`;
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@
  * One destination: how it is and why, what waits for it, and what can be done about it.
  */
 
+import { ageBars } from "./age_bars.js";
 import { path, post } from "./api.js";
 import { during, say } from "./dialog.js";
 import { button, h, icon, setAttribute, setIcon, setText, show } from "./dom.js";
@@ -39,6 +40,7 @@ export function destinationCard({ name }) {
   };
   const oldest = time("for");
   figures.oldest.value.replaceChildren(oldest);
+  const ages = ageBars();
   const delivered = h("p", { class: "small muted" });
   const result = h("div", { class: "test-result", "aria-live": "polite", hidden: true });
 
@@ -93,6 +95,7 @@ export function destinationCard({ name }) {
       "div",
       { class: "card-part" },
       h("dl", { class: "figures" }, ...Object.values(figures).map(({ element }) => element)),
+      ages.element,
       answered,
       delivered,
       result,
@@ -131,6 +134,7 @@ export function destinationCard({ name }) {
     figures.failed.set(destination.failed, "bad");
     figures.held.set(destination.held, "warn");
     setTime(oldest, destination.oldest);
+    ages.update(destination.ages);
     const open = destination.sessions === 0 ? "" : ` · ${counted(destination.sessions, "session")}`;
     setText(
       delivered,
