@@ -203,6 +203,8 @@ export class ControlClient {
         // It is this machine's own address, on which nobody else can listen while the forwarder does; and the page's
         // certificate is for the name that other machines know.
         rejectUnauthorized: false,
+        // Or the runtime would read the system's issuers, for which the program has no permission.
+        ca: [],
         // A connection of its own: none is left open when the command ends.
         agent: false,
         headers: {

@@ -12,7 +12,10 @@ import { LiveCredentials } from "../../src/tls/credentials.ts";
 import { controlClient } from "../../src/web/client.ts";
 import { readControlFile } from "../../src/web/control_file.ts";
 import { startWeb } from "../../src/web/server.ts";
+import { runCli } from "../cli/run_cli.ts";
 import { Authority, writeMade } from "../helpers/certificates.ts";
+import { freePort } from "../helpers/child.ts";
+import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
 import { captureLog } from "../helpers/log_file.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
@@ -164,6 +167,23 @@ Deno.test("commands of the same user find a page with TLS, whatever name its cer
   assert.match((await readControlFile(scratch.path))!.url, /^https:\/\/127\.0\.0\.1:\d+\/$/);
   const client = await controlClient(scratch.path);
   assert.equal((await client!.overview()).aeTitle, new FakeControl().overview().aeTitle);
+});
+
+Deno.test("with the permissions of the program itself, status and queue ask a page with TLS", async () => {
+  await using scratch = await Scratch.make();
+  const issuer = await Authority.make();
+  const tls = writeMade(scratch.path, "page", await issuer.issue("server", ["forwarder.lan"]));
+  await using daemon = await DaemonProcess.start(scratch.path, {
+    pacs_host: "127.0.0.1",
+    pacs_port: freePort(),
+    web: { port: 0, tls },
+  });
+  await daemon.says(/Status page at https/);
+  const { code, stdout, stderr } = await runCli(["status", "--json"], scratch.path);
+  assert.equal(code, 0, stderr);
+  assert.equal(JSON.parse(stdout).source, "forwarder");
+  assert.equal(stderr, "");
+  assert.equal((await runCli(["queue", "list"], scratch.path)).code, 0);
 });
 
 Deno.test("reached from the network with TLS, the log warns of nothing", async () => {
