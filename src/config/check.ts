@@ -208,6 +208,11 @@ function loopFaults(file: Settings, destinations: readonly unknown[]): ConfigFau
   return faults;
 }
 
+/** Whether nobody but this machine reaches what is served on an address or a name. */
+export function isOwnHost(host: string): boolean {
+  return /^(localhost|::1|127(\.[0-9]{1,3}){3})$/i.test(host);
+}
+
 /** Whoever else than this machine reaches the status page has to log in; and a port serves one thing. */
 function webFaults(web: unknown, localPort: unknown): ConfigFault[] {
   if (!isSettings(web) || web.enabled === false) return [];
@@ -216,8 +221,7 @@ function webFaults(web: unknown, localPort: unknown): ConfigFault[] {
     const wanted = "another port: DICOM is received on this one (local_port)";
     faults.push({ path: "web.port", value: web.port, wanted });
   }
-  const host = web.host ?? "127.0.0.1";
-  const own = typeof host !== "string" || /^(localhost|::1|127(\.[0-9]{1,3}){3})$/i.test(host);
+  const own = typeof web.host !== "string" || isOwnHost(web.host);
   const named = Array.isArray(web.allowed_names) && web.allowed_names.length > 0;
   if (web.password_hash === undefined && (!own || named)) {
     const wanted = "a password for whoever reaches the page from elsewhere: run " +

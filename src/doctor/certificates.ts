@@ -3,6 +3,7 @@
  */
 
 import { auditTlsFiles } from "../config/audit.ts";
+import { isOwnHost } from "../config/check.ts";
 import type { Config } from "../config/load.ts";
 import {
   type CertificateFacts,
@@ -31,9 +32,7 @@ export function lookAtCertificates(config: Config, now: number): Finding[] {
         ),
       ]
       : [],
-    ...!web.enabled || web.tls === null
-      ? []
-      : lookAt("web.tls", { ...web.tls, ca: [] }, now, Rank.Receiving),
+    ...web.enabled ? lookAtPage(web, now) : [],
     ...audit === undefined ? [] : lookAt("tls of audit", audit, now, Rank.Associating),
     ...config.destinations.flatMap((one) =>
       one.type === "dicom" && one.tls
@@ -50,6 +49,13 @@ export function lookAtCertificates(config: Config, now: number): Finding[] {
         ]
         : []
     ),
+  ];
+}
+
+function lookAtPage({ host, tls }: Config["web"], now: number): Finding[] {
+  if (tls !== null) return lookAt("web.tls", { ...tls, ca: [] }, now, Rank.Receiving);
+  return isOwnHost(host) ? [] : [
+    warning("certificates", `the status page is served on ${host} without TLS: web.tls is not set`),
   ];
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
-import { isSettings } from "../config/check.ts";
+import { isOwnHost, isSettings } from "../config/check.ts";
 import type { Screen } from "./screen.ts";
 import { type Settings, typed, wantedAt, withSetting } from "./settings.ts";
 
@@ -152,8 +152,7 @@ function ownHost(settings: Settings): unknown {
 }
 
 function isOwn(host: unknown): boolean {
-  return host === undefined || typeof host === "string" &&
-      /^(localhost|::1|127(\.[0-9]{1,3}){3})$/i.test(host);
+  return typeof host !== "string" || isOwnHost(host);
 }
 
 function namesOf(web: Settings): readonly string[] {

@@ -221,6 +221,11 @@ Deno.test("alarms and doctor look at the page's certificate and at those of the 
     "client (for the audit server)",
     "of the issuer issuer (for the audit server)",
   ]);
+  const plain = configFrom({
+    pacs_host: "h",
+    web: { host: "0.0.0.0", password_hash: await hashPassword("correct horse battery") },
+  }, scratch.path);
+  assert.match(lookAtCertificates(plain, 0)[0]!.text, /0\.0\.0\.0 without TLS/);
   const findings = lookAtCertificates(config, Date.now()).map(({ text }) => text);
   assert.equal(findings.length, 3, findings.join("\n"));
   assert.match(
