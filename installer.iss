@@ -61,7 +61,7 @@ UninstallLogging=yes
 CloseApplications=no
 
 [Messages]
-FinishedLabel=[name] is installed as a Windows service. Its configuration wizard and its status are in the Start menu.
+FinishedLabel=[name] is installed as a Windows service. Its configuration wizard and its status page are in the Start menu.
 FinishedLabelNoIcons=[name] is installed as a Windows service.
 
 [Tasks]
@@ -73,6 +73,8 @@ Name: "{#Data}\logs"; Flags: uninsneveruninstall
 
 [InstallDelete]
 Type: filesandordirs; Name: "{app}\docs"
+; It was a console once.
+Type: files; Name: "{group}\Status Page.lnk"
 
 [Files]
 Source: "{#Stage}\dicomforwarder.exe"; DestDir: "{app}"; Flags: ignoreversion
@@ -88,9 +90,12 @@ Source: "{#Stage}\docs\*.md"; DestDir: "{app}\docs"; Flags: ignoreversion
 Name: "{group}\Configuration Wizard"; Filename: "{cmd}"; Parameters: "{#Console('setup ' + WithConfig, '& pause')}"; \
   IconFilename: "{app}\dicomforwarder.ico"; Comment: "Set up what is received and where it goes"; \
   AfterInstall: AskForRights('{group}\Configuration Wizard.lnk')
-Name: "{group}\Status Page"; Filename: "{cmd}"; Parameters: "{#Console('status ' + WithConfig, '& pause')}"; \
+; An address becomes a shortcut of its own kind (.url), which needs no rights: the page asks for a password where one is set.
+Name: "{group}\Status Page"; Filename: "{code:PageAddress}"; IconFilename: "{app}\dicomforwarder.ico"
+Name: "{group}\Status Console"; Filename: "{cmd}"; \
+  Parameters: "{#Console('status ' + WithConfig, '& pause')}"; \
   IconFilename: "{app}\dicomforwarder.ico"; Comment: "Show how the forwarder is and what waits"; \
-  AfterInstall: AskForRights('{group}\Status Page.lnk')
+  AfterInstall: AskForRights('{group}\Status Console.lnk')
 Name: "{group}\Start Service"; Filename: "{cmd}"; Parameters: "{#Console('service start', '& pause')}"; \
   IconFilename: "{app}\dicomforwarder.ico"; Comment: "Start receiving and forwarding"; \
   AfterInstall: AskForRights('{group}\Start Service.lnk')
@@ -383,7 +388,7 @@ begin
     if IsFree(ExpandConstant('{app}\dicomforwarder.exe')) and IsFree(ExpandConstant('{app}\nssm.exe')) then Exit;
     Sleep(200);
   end;
-  Result := '{#Name} is still in use. Close its windows (Configuration Wizard, Status Page) and command prompts in ' +
+  Result := '{#Name} is still in use. Close its windows (Configuration Wizard, Status Console) and command prompts in ' +
     'which it runs, then run Setup again.';
 end;
 
@@ -623,6 +628,16 @@ begin
     if RunProgram('setup --defaults --config ' + InQuotes(ConfigFile) + Values, Output) <> 0 then
       Failed(ExitNotConfigured, 'The configuration could not be written.'#13#10#13#10 + Output);
   end;
+end;
+
+// Where the status page is by the configuration there is; the usual place where there is none yet.
+function PageAddress(Unused: String): String;
+var
+  Output: String;
+begin
+  Result := 'http://127.0.0.1:8104/';
+  if HasConfig and (RunProgram('page --config ' + InQuotes(ConfigFile), Output) = 0) and (Pos('http', Output) = 1) then
+    Result := Output;
 end;
 
 procedure RegisterService;

@@ -22,6 +22,7 @@ import { addLooking } from "./look_verbs.ts";
 import { addQueue } from "./queue_verbs.ts";
 import { giveUpTools } from "./give_up_tools.ts";
 import { onStopSignal, runCommand } from "./run.ts";
+import { pageCommand } from "./page.ts";
 import { proveCommand } from "./prove.ts";
 import { runAsService } from "./run_as_service.ts";
 import { sendCommand } from "./send.ts";
@@ -204,6 +205,10 @@ function build(finish: (code: number) => void): Command {
     load: (options) => load(common(options)),
     finish,
   });
+
+  withConfig(verb("page", "print the address of the status page"))
+    .addHelpText("after", "\nThe exit code is 1 where there is no page.")
+    .action(async (options: Common) => finish(await pageCommand(await load(common(options)))));
 
   withConfig(verb("web-password", "set the password of the status page"))
     .addHelpText(

@@ -15,6 +15,7 @@ import { WebApp } from "./app.ts";
 import { controlFilePath, removeControlFile, writeControlFile } from "./control_file.ts";
 import { isLoopback } from "./guard.ts";
 import { HttpListener, type ListenerLimits, USUAL_LIMITS } from "./listener.ts";
+import { pageUrl } from "./page_url.ts";
 import type { Secured } from "./secured.ts";
 import { newToken } from "./sessions.ts";
 
@@ -159,7 +160,7 @@ class RunningWeb implements WebServer {
 
   async #announce(port: number): Promise<void> {
     const { settings, spoolDir } = this.#options;
-    const url = `${settings.tls === null ? "http" : "https"}://${urlHost(settings.host)}:${port}/`;
+    const url = pageUrl(settings, port);
     if (spoolDir !== null) {
       try {
         await writeControlFile(spoolDir, { url, token: this.#token, pid: Deno.pid });
@@ -183,11 +184,4 @@ class RunningWeb implements WebServer {
 /** @throws {TlsError} where the files cannot be used */
 function credentialsOf({ tls }: WebConfig): LiveCredentials | undefined {
   return tls === null ? undefined : new LiveCredentials({ ...tls, ca: [] });
-}
-
-/** Where this machine itself reaches what is bound to a host. */
-function urlHost(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
 }

@@ -325,14 +325,15 @@ shortcut() {
 }
 with_config='--config "C:\ProgramData\DICOM Forwarder\config.json"'
 shortcut "Configuration Wizard" "$menu/Configuration Wizard.lnk" "setup $with_config"
-shortcut "Status Page" "$menu/Status Page.lnk" "status $with_config"
+shortcut "Status Console" "$menu/Status Console.lnk" "status $with_config"
+contains "Status Page: the address of the page" "URL=http://127.0.0.1:8104/" "$(tr -d '\r\0' <"$menu/Status Page.url" 2>&1)"
 shortcut "Start Service" "$menu/Start Service.lnk" "service start"
 shortcut "Stop Service" "$menu/Stop Service.lnk" "service stop"
 shortcut "on the desktop, DICOM Forwarder Config" "$desktop/DICOM Forwarder Config.lnk" "setup $with_config"
 contains "Logs Folder" 'TARGET C:\ProgramData\DICOM Forwarder\logs' "$(winlab shortcut "$menu/Logs Folder.lnk")"
 contains "Uninstall" 'unins000.exe' "$(winlab shortcut "$menu/Uninstall DICOM Forwarder.lnk")"
-said=$(winlab run "$menu/Status Page.lnk" </dev/null 2>&1)
-contains "Status Page shows the status" "Forwarder   running" "$said"
+said=$(winlab run "$menu/Status Console.lnk" </dev/null 2>&1)
+contains "Status Console shows the status" "Forwarder   running" "$said"
 contains "and waits for a key" "Press any key" "$said"
 
 # ---------------------------------------------------------------- the service
@@ -340,6 +341,15 @@ contains "and waits for a key" "Press any key" "$said"
 part "Receiving and forwarding"
 sends one
 becomes "the image arrives at the PACS as it was sent" 30 has_image one
+
+part "Status page"
+page=$(winlab run "$app/dicomforwarder.exe" page --config 'C:\ProgramData\DICOM Forwarder\config.json' </dev/null 2>&1 | tr -d '\r')
+contains "page prints its address" "http://127.0.0.1:8104/" "$page"
+contains "it is served" "<title>DICOM Forwarder" "$(curl -s --max-time 20 http://127.0.0.1:8104/)"
+contains "its script, too" "import" "$(curl -s --max-time 20 http://127.0.0.1:8104/assets/app.js)"
+contains "it knows of the image" '"received":1' "$(curl -s --max-time 20 http://127.0.0.1:8104/api/v1/overview)"
+contains "a page of another site may not ask" "another site" \
+  "$(curl -s --max-time 20 -H 'Origin: http://evil.example' http://127.0.0.1:8104/api/v1/overview)"
 
 part "Stop and start"
 stop_service
