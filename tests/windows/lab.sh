@@ -343,8 +343,8 @@ sends one
 becomes "the image arrives at the PACS as it was sent" 30 has_image one
 
 part "Status page"
-page=$(winlab run "$app/dicomforwarder.exe" page --config 'C:\ProgramData\DICOM Forwarder\config.json' </dev/null 2>&1 | tr -d '\r')
-contains "page prints its address" "http://127.0.0.1:8104/" "$page"
+address=$(winlab run "$app/dicomforwarder.exe" page --config 'C:\ProgramData\DICOM Forwarder\config.json' </dev/null 2>&1 | tr -d '\r')
+contains "page prints its address" "http://127.0.0.1:8104/" "$address"
 contains "it is served" "<title>DICOM Forwarder" "$(curl -s --max-time 20 http://127.0.0.1:8104/)"
 contains "its script, too" "import" "$(curl -s --max-time 20 http://127.0.0.1:8104/assets/app.js)"
 contains "it knows of the image" '"received":1' "$(curl -s --max-time 20 http://127.0.0.1:8104/api/v1/overview)"
