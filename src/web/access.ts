@@ -190,8 +190,12 @@ export class Access {
     throw new HttpError(401, "The password is wrong.");
   }
 
+  /**
+   * With TLS it is another one: browsers let nothing without TLS replace a Secure cookie of the same name, and nobody could
+   * log in any more once TLS is switched off. `__Host-` lets nothing else of this machine set it (RFC 6265bis §4.1.3.2).
+   */
   get #cookieName(): string {
-    return `dicomforwarder_${this.#options.port()}`;
+    return `${this.#options.secure ? "__Host-" : ""}dicomforwarder_${this.#options.port()}`;
   }
 
   #cookie(headers: Headers): string | undefined {

@@ -207,7 +207,7 @@ export class HttpListener {
     response.writeHead(answer.status);
     if (body === null || headOnly) {
       await body?.cancel();
-      response.end();
+      this.#end(response);
       return;
     }
     await this.#pump(body, response);
@@ -225,7 +225,7 @@ export class HttpListener {
         if (response.destroyed) return gone();
         if (!response.write(value)) await this.#drained(response);
       }
-      response.end();
+      this.#end(response);
     } catch {
       // The source failed, or dropped the reader: a whole answer is not possible any more, and half a one must not look whole.
       response.destroy();
@@ -233,6 +233,22 @@ export class HttpListener {
       response.off("close", gone);
       reader.releaseLock();
     }
+  }
+
+  /** Ends an answer. Its last bytes wait for the reader, too, and what counts idle time begins after them. */
+  #end(response: ServerResponse): void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const watch = () => {
+      timer = setTimeout(() => response.destroy(), this.#limits.stallMs);
+    };
+    // Its turn comes after those that were asked for before it on the same connection.
+    if (response.socket === null) response.once("socket", watch);
+    else watch();
+    response.once("close", () => {
+      response.off("socket", watch);
+      clearTimeout(timer);
+    });
+    response.end();
   }
 
   #drained(response: ServerResponse): Promise<void> {
@@ -328,6 +344,8 @@ function refuseRaw(socket: Socket, code: string | undefined): void {
     socket.destroy();
     return;
   }
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => {
     socket.destroy();
   });

@@ -50,7 +50,7 @@ export function openApi(
           type: "apiKey",
           in: "cookie",
           name: "dicomforwarder_<port>",
-          description: "By POST login, where a password is set",
+          description: "By POST login, where a password is set; with TLS it begins with __Host-",
         },
         csrf: {
           type: "apiKey",

@@ -15,9 +15,10 @@ const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
 /** A machine with much else to do takes its time. */
 const WITHIN_MS = 20_000;
 
-/** Starts it; close it in the end. */
-export async function startBrowser(): Promise<Browser> {
-  return await chromium.launch({ executablePath: CHROMIUM.files[0]!, args: ARGS, headless: true });
+/** Starts it, with what else it is told on its command line; close it in the end. */
+export async function startBrowser(more: readonly string[] = []): Promise<Browser> {
+  const args = [...ARGS, ...more];
+  return await chromium.launch({ executablePath: CHROMIUM.files[0]!, args, headless: true });
 }
 
 export class WatchedPage implements AsyncDisposable {

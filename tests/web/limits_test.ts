@@ -8,7 +8,7 @@ import { until, within } from "../helpers/until.ts";
 import { EventHub, MAX_LISTENERS } from "../../src/web/events.ts";
 import { type ListenerLimits, MAX_BODY, USUAL_LIMITS } from "../../src/web/listener.ts";
 import { FakeControl } from "./fake_control.ts";
-import { ask, csrfOf, open, parse, readAll, send } from "./raw_http.ts";
+import { ask, csrfOf, open, parse, type Place, readAll, send } from "./raw_http.ts";
 import { WebHouse } from "./web_house.ts";
 
 const SHORT: ListenerLimits = { ...USUAL_LIMITS, headMs: 400, requestMs: 800, keepAliveMs: 400 };
@@ -216,6 +216,70 @@ test("a reader that stops in the middle of a file loses the connection", async (
   ));
   await until(() => cancelled, 10_000, "the file to be closed");
 });
+
+test("a reader that stops before the last bytes of an answer loses the connection", async (tls) => {
+  // So many bytes are taken of an answer of which nothing is read.
+  let taken = 0;
+  let most = Infinity;
+  let over = false;
+  const control = new FakeControl();
+  control.download = () => {
+    taken = 0;
+    const body = new ReadableStream({
+      pull: async (controller) => {
+        // One after the other, as far as they go.
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        controller.enqueue(new Uint8Array(4096));
+        taken += 4096;
+        if (taken < most) return;
+        controller.close();
+        over = true;
+      },
+      // The system takes a little less at times: then it is as in the test before.
+      cancel: () => void (over = true),
+    }, { highWaterMark: 0 });
+    return Promise.resolve({ size: 1e9, body });
+  };
+  const limits = { ...USUAL_LIMITS, stallMs: 1000, keepAliveMs: 1000, connections: 1 };
+  await using house = await WebHouse.start(control, { limits, tls });
+  const begin = async () => {
+    const connection = await open(house.place);
+    await connection.write(encoder.encode(
+      "GET /api/v1/queue/1-1-00000000-00000000/pacs/file HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ));
+    return connection;
+  };
+  using first = await begin();
+  let before = -1;
+  await until(
+    async () => {
+      if (taken > 0 && taken === before) return true;
+      before = taken;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return false;
+    },
+    10_000,
+    "the first to be stalled",
+  );
+  first.close();
+  // The last bytes are those that the runtime still keeps.
+  over = false;
+  most = taken - 8192;
+  await until(() => begins(house.place), 5000, "room for another");
+  using _second = await begin();
+  await until(() => over, 10_000, "all of the second to be handed over");
+  await until(() => begins(house.place), 5000, "room for a third");
+});
+
+/** Whether there is room for a connection. */
+async function begins(place: Place): Promise<boolean> {
+  try {
+    return (await ask(place, { path: "/healthz" })).status === 200;
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return false;
+    throw error;
+  }
+}
 
 test("a reader that goes away in the middle of a file closes it", async (tls) => {
   const cancelled = Promise.withResolvers<void>();

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { hashPassword } from "../../src/access/password.ts";
 import { startBrowser, WatchedPage } from "../helpers/browser.ts";
+import { freePort } from "../helpers/child.ts";
 import { contrasts } from "../helpers/contrast.ts";
 import * as inPage from "../helpers/in_page.js";
 import { CHROMIUM, peerTest } from "../helpers/required_peers.ts";
@@ -627,6 +628,33 @@ peerTest("the status pages", [CHROMIUM], async (t) => {
       assert.ok(control.done.some((done) => /pause/.test(done)), String(control.done));
       const others = watched.complaints.filter((words) => !/status of 401/.test(words));
       assert.deepEqual(others, []);
+    });
+
+    await step("where TLS is switched off again, whoever was logged in can log in", async () => {
+      const password = "right horse battery";
+      // A name: for this machine's own addresses browsers make an exception.
+      const name = "forwarder.example";
+      const named = await startBrowser([`--host-resolver-rules=MAP ${name} 127.0.0.1`]);
+      try {
+        const context = await named.newContext({ ignoreHTTPSErrors: true });
+        const port = freePort();
+        const web = {
+          port,
+          password_hash: await hashPassword(password),
+          allowed_names: [name],
+        };
+        for (const tls of [false, true, false]) {
+          await using _house = await WebHouse.start(allWell(), { web, tls });
+          const page = await context.newPage();
+          await page.goto(`http${tls ? "s" : ""}://${name}:${port}/`);
+          await page.getByLabel("Password").fill(password);
+          await page.keyboard.press("Enter");
+          await page.locator("h1", { hasText: "All is well" }).waitFor({ timeout: 10_000 });
+          await page.close();
+        }
+      } finally {
+        await named.close();
+      }
     });
 
     await step("what waits is shown by its age, in numbers and words", async () => {
