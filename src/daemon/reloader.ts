@@ -22,6 +22,7 @@ import type { IntoQueue } from "./into_queue.ts";
 import { ListenError, listenOn } from "./listen.ts";
 import type { Ports } from "./ports.ts";
 import { planReload, type ReloadPlan } from "./plan_reload.ts";
+import { pageRefusal } from "./status_page.ts";
 
 const log = getLog("daemon");
 
@@ -176,17 +177,19 @@ export class Reloader {
       change === "kept" ? settings.name : destinationOf(settings, plan.config)
     );
     const elsewhere = await this.#listenElsewhere(plan);
-    const { localHost, localPort, tls, timeouts, logLevel, logRetentionDays } = inForce.config;
+    const { localHost, localPort, tls, web, timeouts, logLevel, logRetentionDays } = inForce.config;
     const tlsRefusal = isDeepStrictEqual(tls, plan.config.tls)
       ? null
       : await this.#parts.ports.change(plan.config.tls, receiver);
+    const webRefusal = pageRefusal(web, plan.config.web);
     if (this.#isStopped) return STOPPING;
     const config = {
       ...plan.config,
       ...elsewhere === null ? {} : { localHost, localPort },
       ...tlsRefusal === null ? {} : { tls },
+      ...webRefusal === null ? {} : { web },
     };
-    const refusals = [elsewhere, tlsRefusal].filter((one) => one !== null);
+    const refusals = [elsewhere, tlsRefusal, webRefusal].filter((one) => one !== null);
     const refusal = refusals.length === 0 ? null : refusals.join(". ");
 
     // From here to the next empty line all is one step.

@@ -5,13 +5,15 @@
  * at a start. Nothing of it can fail the daemon: what goes wrong is logged.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../clock.ts";
 import type { WebConfig } from "../config/load.ts";
 import type { Control } from "../control/control.ts";
 import { getLog } from "../log.ts";
-import type { LiveCredentials } from "../tls/credentials.ts";
+import { type LiveCredentials, loadCredentials, TlsError } from "../tls/credentials.ts";
 import type { AccessObserver } from "../web/access.ts";
 import type { WebServer } from "../web/server.ts";
+import { ListenError, listenOn } from "./listen.ts";
 
 const log = getLog("daemon");
 
@@ -21,6 +23,27 @@ export interface StatusPageParts {
   readonly spoolDir: string;
   /** Told of logins. */
   readonly observer?: AccessObserver;
+}
+
+/**
+ * Why a page cannot be served by other settings than those in force, which then stay so; null where nothing is known
+ * against it. Whoever changes them from the page itself would else be left without one.
+ */
+export function pageRefusal(inForce: WebConfig, wanted: WebConfig): string | null {
+  if (!wanted.enabled || isDeepStrictEqual(inForce, wanted)) return null;
+  try {
+    if (wanted.tls !== null) loadCredentials({ ...wanted.tls, ca: [] });
+    // On the same port the page in force would be in the way.
+    if (wanted.port !== inForce.port && wanted.port !== 0) {
+      listenOn(wanted.host, wanted.port, "web.port", "web.host").close();
+    }
+    return null;
+  } catch (error) {
+    if (error instanceof TlsError || error instanceof ListenError) {
+      return `${error.message}. web stays as it was`;
+    }
+    throw error;
+  }
 }
 
 export class StatusPage {

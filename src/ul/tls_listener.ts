@@ -47,6 +47,8 @@ export class TlsListener implements Listener {
   #isPumping = false;
   /** Whether failed handshakes are told: not those of our own test. */
   tellsFailures = false;
+  /** Whether a connection from an address may begin its handshake; else it is closed at once. */
+  admits: (from: string) => boolean = () => true;
   /** Told of each one that failed, and why. */
   failed: (from: string, reason: string) => void = () => {};
   readonly #failures = new Map<string, { at: number; unsaid: number }>();
@@ -113,6 +115,10 @@ export class TlsListener implements Listener {
 
   #begin(tcp: Deno.TcpConn): void {
     const { hostname } = tcp.remoteAddr;
+    if (!this.admits(hostname)) {
+      tcp.close();
+      return this.#tell(hostname, "too many TLS connections a minute");
+    }
     let same = 0;
     for (const host of this.#handshakes.values()) if (host === hostname) same++;
     if (same >= MOST_FROM_ONE || this.#handshakes.size >= MOST_HANDSHAKES) {

@@ -9,6 +9,8 @@
 import { Buffer } from "node:buffer";
 import type { Server } from "node:http";
 import { Duplex } from "node:stream";
+import { networkOf } from "../access/address.ts";
+import { RateLimit } from "../access/rate.ts";
 import type { LiveCredentials } from "../tls/credentials.ts";
 import type { MinVersion } from "../ul/secure.ts";
 import { type Accepted, TlsListener } from "../ul/tls_listener.ts";
@@ -21,6 +23,12 @@ export interface Secured {
 
 /** Bytes that are read at once. */
 const PIECE = 16 * 1024;
+
+/**
+ * Handshakes in a minute: each costs a millisecond or two of the thread that receives images. A page takes six at most, and a
+ * command some.
+ */
+const HANDSHAKES = { perKey: 600, inAll: 1800 };
 
 /** After a connection could not be taken (no file descriptors, say), ms. */
 const AGAIN_MS = 200;
@@ -56,6 +64,8 @@ export class SecuredPort {
     const wanted = { clientCertificate: "none", minVersion, plainAnswer: SAY_HTTPS } as const;
     this.#listener = new TlsListener(tcp, wanted, credentials, "web");
     this.#listener.tellsFailures = true;
+    const handshakes = new RateLimit(HANDSHAKES, () => performance.now());
+    this.#listener.admits = (from) => handshakes.take(networkOf(from));
     this.#server = server;
     this.#most = most;
     this.#failed = failed;
@@ -97,7 +107,12 @@ export class SecuredPort {
       const stream = new SecureStream(accepted);
       this.#streams.add(stream);
       void stream.gone.then(() => this.#streams.delete(stream));
-      this.#server.emit("connection", stream);
+      try {
+        this.#server.emit("connection", stream);
+      } catch (error) {
+        stream.destroy();
+        this.#failed(error);
+      }
     }
   }
 }
@@ -123,10 +138,9 @@ class SecureStream extends Duplex {
 
   override _read(): void {
     const bytes = Buffer.allocUnsafeSlow(PIECE);
-    this.#connection.read(bytes).then(
-      (count) => this.push(count === null ? null : bytes.subarray(0, count)),
-      (error) => this.destroy(error),
-    );
+    this.#connection.read(bytes)
+      .then((count) => this.push(count === null ? null : bytes.subarray(0, count)))
+      .catch((error) => this.destroy(error));
   }
 
   override _write(chunk: Uint8Array, _: string, done: (error?: Error | null) => void): void {
@@ -156,7 +170,7 @@ class SecureStream extends Duplex {
   /** The server sets it between two requests alone, so that nothing has to be counted as a sign of life. */
   setTimeout(ms: number): this {
     clearTimeout(this.#timer);
-    if (ms > 0) this.#timer = setTimeout(() => this.emit("timeout"), ms);
+    if (ms > 0 && !this.destroyed) this.#timer = setTimeout(() => this.emit("timeout"), ms);
     return this;
   }
 
