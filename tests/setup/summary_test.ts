@@ -33,6 +33,14 @@ Deno.test("of a secret it is told that it changed, and no more", () => {
   assert.deepEqual(changeLines(of("a"), of()), ["web.password_hash: removed (not shown)"]);
 });
 
+Deno.test("a secret in something that was of another kind before is not told either", () => {
+  const web = { host: "0.0.0.0", password_hash: "$scrypt$new" };
+  const [line, ...more] = changeLines({ web: null }, { web });
+  assert.deepEqual(more, []);
+  assert.match(line!, /^web: null -> .*0\.0\.0\.0/);
+  assert.doesNotMatch(line!, /scrypt/);
+});
+
 Deno.test("changes are told key by key, in lists by the name of what changed", () => {
   const before = {
     local_port: 104,
