@@ -123,14 +123,14 @@ async function askNetwork(screen: Screen, settings: Settings, folder: string): P
   const isUsual = before.host === undefined && host === DEFAULTS.web.host;
   const reached = withWeb(settings, { host: isUsual ? undefined : host });
   const names = await screen.line(
-    "Names people call this machine by, with commas between (empty = by its address alone)",
+    "Names people call this machine by, with commas (empty = its address)",
     namesOf(before).join(", "),
     (answer) => namesWanted(reached, answer, folder),
   );
   const named = withWeb(reached, { allowed_names: namesFor(before, namesIn(names)) });
   const tls = isSettings(before.tls) ? before.tls : {};
   const certificate = await screen.line(
-    "File of a certificate (PEM) for https (empty = none: the password can be read on the way)",
+    "File of a certificate (PEM) for https (empty = all can be read on the way)",
     typed(tls.certificate),
   );
   if (certificate === "") return withWeb(named, { tls: undefined });

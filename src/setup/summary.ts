@@ -57,14 +57,18 @@ function changesOf(path: string, before: unknown, after: unknown): readonly stri
     const what = before === undefined ? "new" : after === undefined ? "removed" : "another";
     return [`${path}: ${what} (not shown)`];
   }
+  const [was, is] = [before ?? {}, after ?? {}];
+  // One item of a list comes or goes as a whole; else a password that comes or goes with what holds it has to be seen.
+  const isItem = path.includes(" ") && (before === undefined || after === undefined);
+  if (isRecord(was) && isRecord(is) && !isItem) {
+    const lines = changeLines(was, is);
+    if (lines.length > 0) return lines.map((line) => `${path}.${line}`);
+  }
   if (before === undefined) {
     return [isPlain(after) ? `${path}: ${shown(path, after)} (new)` : `${path}: new`];
   }
   if (after === undefined) {
     return [isPlain(before) ? `${path}: ${shown(path, before)} (removed)` : `${path}: removed`];
-  }
-  if (isRecord(before) && isRecord(after)) {
-    return changeLines(before, after).map((line) => `${path}.${line}`);
   }
   if (isNamedList(before) && isNamedList(after)) {
     return [...new Set([...before, ...after].map(({ name }) => name))].flatMap((name) =>

@@ -16,11 +16,14 @@ const HASH = `$scrypt$ln=15,r=8,p=3$c2FsdHNhbHRzYWx0c2FsdA$${"A".repeat(43)}`;
 function answering(given: Readonly<Record<string, string>>): Screen {
   const find = (message: string) =>
     Object.entries(given).find(([start]) => message.startsWith(start))?.[1];
+  const fits = (message: string) => assert.ok(message.length <= 75, `too wide: ${message}`);
   const screen = {
     choose(message: string, choices: readonly Choice<string>[], initial?: string) {
+      fits(message);
       return Promise.resolve(find(message) ?? initial ?? choices[0]!.value);
     },
     line(message: string, initial: string, wanted?: (answer: string) => string | undefined) {
+      fits(message);
       const answer = find(message) ?? initial;
       assert.equal(wanted?.(answer), undefined, message);
       return Promise.resolve(answer);
