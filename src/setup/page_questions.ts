@@ -124,7 +124,7 @@ async function askNetwork(screen: Screen, settings: Settings, folder: string): P
   const reached = withWeb(settings, { host: isUsual ? undefined : host });
   const names = await screen.line(
     "Names people call this machine by, with commas (empty = its address)",
-    namesOf(before).join(", "),
+    typed(namesOf(before).join(", ")),
     (answer) => namesWanted(reached, answer, folder),
   );
   const named = withWeb(reached, { allowed_names: namesFor(before, namesIn(names)) });

@@ -24,6 +24,7 @@ function answering(given: Readonly<Record<string, string>>): Screen {
     },
     line(message: string, initial: string, wanted?: (answer: string) => string | undefined) {
       fits(message);
+      assert.doesNotMatch(initial, /\p{Cc}/u, "nothing that a terminal obeys");
       const answer = find(message) ?? initial;
       assert.equal(wanted?.(answer), undefined, message);
       return Promise.resolve(answer);
@@ -79,6 +80,7 @@ const wrong: readonly unknown[] = [
   { host: "0.0.0.0", password_hash: 7, allowed_names: "forwarder.lan" },
   { allowed_names: "forwarder.lan" },
   { allowed_names: [5, "a b"], password_hash: HASH },
+  { allowed_names: ["a\u001b]0;b\u0007"], password_hash: HASH },
   { tls: null },
   { tls: "a.pem" },
   { tls: { certificate: 5 } },
