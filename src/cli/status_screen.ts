@@ -180,7 +180,8 @@ function destinationLines(destinations: readonly DestinationStatus[], look: Look
  * or the terminal has no room.
  */
 function ageLines(destinations: readonly DestinationStatus[], look: Look): string[] {
-  const waiting = destinations.filter(({ queued }) => queued > 0);
+  // Those of which the study is waited for are not told as queued, and wait as well.
+  const waiting = destinations.filter(({ ages }) => ages.some((count) => count > 0));
   const rows = [
     ["waiting for", ...AGE_WORDS],
     ...waiting.map((

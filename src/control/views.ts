@@ -44,8 +44,11 @@ export const destinationView = z.object({
   held: count,
   /** When the oldest that waits was received; null where nothing waits. */
   oldest: time.nullable(),
-  /** How many wait that were received within 5 minutes, 15 minutes, an hour, 4 hours, a day, and earlier, to the minute. */
-  ages: z.array(count).length(AGE_WORDS.length),
+  ages: z.array(count).length(AGE_WORDS.length).meta({
+    description:
+      "How many wait that were received within 5 minutes, 15 minutes, an hour, 4 hours, a day, and earlier, " +
+      "to the minute; each counts once. Those held back until their study is quiet are among them, unlike in `queued`",
+  }),
   /** Since the start. */
   delivered: count,
   deliveredBytes: bytes,

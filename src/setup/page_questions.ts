@@ -7,8 +7,9 @@
 
 import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
 import { isOwnHost, isSettings } from "../config/check.ts";
+import { sameJson } from "./json_edit.ts";
 import type { Screen } from "./screen.ts";
-import { type Settings, typed, wantedAt, withSetting } from "./settings.ts";
+import { DEFAULTS, faultsOf, type Settings, typed, wantedAt, withSetting } from "./settings.ts";
 
 /** Longest password taken, characters. */
 const LONGEST = 1024;
@@ -24,7 +25,7 @@ export function opennessOf(settings: Settings): Openness {
   const web = webOf(settings);
   if (web.enabled === false) return "off";
   if (!isOwn(web.host) || namesOf(web).length > 0) return "network";
-  return web.password_hash === undefined ? "own" : "password";
+  return typeof web.password_hash === "string" ? "password" : "own";
 }
 
 /** The same in words. */
@@ -33,7 +34,7 @@ export function pageText(settings: Settings): string {
   return {
     own: "this machine only",
     password: "this machine only, with a password",
-    network: `the network, with a password${tls === undefined ? "" : " and TLS"}`,
+    network: `the network, with a password${isSettings(tls) ? " and TLS" : ""}`,
     off: "none",
   }[opennessOf(settings)];
 }
@@ -57,24 +58,34 @@ export async function askPage(
     { value: "network", label: "Who reaches this machine and knows a password" },
     { value: "off", label: "Nobody: there is no page" },
   ], opennessOf(settings));
-  if (openness === "off") return withWeb(settings, { enabled: false });
-  const open = withWeb(settings, { enabled: undefined });
+  const before = webOf(settings);
+  if (openness === "off") return withoutWrong(withWeb(settings, { enabled: false }), folder);
+  const open = withWeb(settings, { enabled: before.enabled === true ? true : undefined });
+  const own = { host: ownHost(before), allowed_names: namesFor(before, []) };
   if (openness === "own") {
-    return withWeb(open, {
-      host: ownHost(open),
-      password_hash: undefined,
-      allowed_names: undefined,
-    });
+    return withoutWrong(withWeb(open, { ...own, password_hash: undefined }), folder);
   }
-  const locked = await askPassword(screen, open);
-  if (openness === "password") {
-    return withWeb(locked, { host: ownHost(open), allowed_names: undefined });
-  }
+  const locked = await askPassword(screen, open, folder);
+  if (openness === "password") return withoutWrong(withWeb(locked, own), folder);
   return await askNetwork(screen, locked, folder);
 }
 
-async function askPassword(screen: Screen, settings: Settings): Promise<Settings> {
-  if (webOf(settings).password_hash !== undefined) {
+/** What an answer leaves no question for cannot be put right in one, and must not keep the rest from being saved. */
+function withoutWrong(settings: Settings, folder: string): Settings {
+  const wrong = faultsOf(settings, folder).flatMap(({ path }) =>
+    /^web\.(host|password_hash|allowed_names|tls)(\[\d+\]|\.certificate|\.key)?$/.exec(path)?.[1] ??
+      []
+  );
+  return withWeb(settings, Object.fromEntries(wrong.map((key) => [key, undefined])));
+}
+
+async function askPassword(
+  screen: Screen,
+  settings: Settings,
+  folder: string,
+): Promise<Settings> {
+  const known = webOf(settings).password_hash;
+  if (known !== undefined && wantedAt(settings, folder, "web.password_hash") === undefined) {
     const kept = await screen.choose("The password", [
       { value: "keep", label: "Keep the one there is" },
       { value: "new", label: "Set another" },
@@ -106,19 +117,20 @@ async function askNetwork(screen: Screen, settings: Settings, folder: string): P
   const before = webOf(settings);
   const host = await screen.line(
     `Address of this machine that the page is served on (${EVERYWHERE} = all)`,
-    isOwn(before.host) ? EVERYWHERE : typed(before.host),
+    addressOf(before),
     (answer) => wantedAt(withWeb(settings, { host: answer }), folder, "web.host"),
   );
-  const reached = withWeb(settings, { host });
+  const isUsual = before.host === undefined && host === DEFAULTS.web.host;
+  const reached = withWeb(settings, { host: isUsual ? undefined : host });
   const names = await screen.line(
-    "Names people call this machine by, with commas between (empty = by its address alone)",
-    namesOf(before).join(", "),
+    "Names people call this machine by, with commas (empty = its address)",
+    typed(namesOf(before).join(", ")),
     (answer) => namesWanted(reached, answer, folder),
   );
-  const named = withWeb(reached, { allowed_names: orNone(namesIn(names)) });
+  const named = withWeb(reached, { allowed_names: namesFor(before, namesIn(names)) });
   const tls = isSettings(before.tls) ? before.tls : {};
   const certificate = await screen.line(
-    "File of a certificate (PEM) for https (empty = none: the password can be read on the way)",
+    "File of a certificate (PEM) for https (empty = all can be read on the way)",
     typed(tls.certificate),
   );
   if (certificate === "") return withWeb(named, { tls: undefined });
@@ -141,13 +153,19 @@ function namesIn(answer: string): string[] {
   return answer.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }
 
-function orNone(names: readonly string[]): readonly string[] | undefined {
-  return names.length === 0 ? undefined : names;
+/** No list where there are none, unless an empty one was there. */
+function namesFor(before: Settings, names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 && !sameJson(before.allowed_names, []) ? undefined : names;
+}
+
+/** Where it is served by a name already, by a proxy on this machine, say, it must not be opened wider by Enter. */
+function addressOf(web: Settings): string {
+  if (!isOwn(web.host)) return typed(web.host);
+  return namesOf(web).length === 0 ? EVERYWHERE : typed(web.host) || DEFAULTS.web.host;
 }
 
 /** An address of this machine's own that was there is kept. */
-function ownHost(settings: Settings): unknown {
-  const { host } = webOf(settings);
+function ownHost({ host }: Settings): unknown {
   return isOwn(host) ? host : undefined;
 }
 

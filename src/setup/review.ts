@@ -4,7 +4,7 @@
 
 import { dirname } from "node:path";
 import { configFrom } from "../config/load.ts";
-import type { ConfigFault } from "../config/check.ts";
+import { type ConfigFault, isSettings } from "../config/check.ts";
 import type { Beginning } from "./opening.ts";
 import type { Choice, Screen } from "./screen.ts";
 import { type SectionName, sectionOf, SECTIONS, topKey } from "./sections.ts";
@@ -78,7 +78,7 @@ async function askToMend(
   const wrong = new Set(faults.map(({ path }) => sectionOf(path)));
   const byHand = [
     ...new Set(
-      faults.filter(({ path }) => sectionOf(path) === undefined).map(({ path }) => topKey(path)),
+      faults.filter(({ path }) => sectionOf(path) === undefined).map(({ path }) => partOf(path)),
     ),
   ].filter((key) => key !== "");
   // What has to be changed comes first.
@@ -97,9 +97,25 @@ async function askToMend(
   ]);
   if (next === "leave") return { kind: "leave" };
   if (next.startsWith("without ")) {
-    const key = next.slice("without ".length);
-    const left = Object.entries(settings).filter(([name]) => name !== key);
-    return { kind: "settings", settings: Object.fromEntries(left) };
+    return { kind: "settings", settings: without(settings, next.slice("without ".length)) };
   }
   return { kind: "section", section: next as SectionName };
+}
+
+/** What is taken out where it is wrong: of the status page no more than that, or its password would go along. */
+function partOf(path: string): string {
+  return path.startsWith("web.") ? path : topKey(path);
+}
+
+function without(settings: Settings, path: string): Settings {
+  const [key = "", ...rest] = path.split(".");
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) =>
+      name !== key
+        ? [[name, value]]
+        : rest.length > 0 && isSettings(value)
+        ? [[name, without(value, rest.join("."))]]
+        : []
+    ),
+  );
 }

@@ -33,7 +33,7 @@ const DESTINATION_FIELD =
 
 /** Settings of the status page that are asked for. */
 const PAGE_FIELD =
-  /^web\.(?:host|password_hash|allowed_names(?:\[\d+\])?|tls\.(?:certificate|key))$/;
+  /^web(?:\.(?:enabled|host|password_hash|allowed_names(?:\[\d+\])?|tls(?:\.(?:certificate|key))?))?$/;
 
 /**
  * Where a setting is asked for; undefined where it is only ever written by hand.

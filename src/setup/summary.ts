@@ -57,14 +57,18 @@ function changesOf(path: string, before: unknown, after: unknown): readonly stri
     const what = before === undefined ? "new" : after === undefined ? "removed" : "another";
     return [`${path}: ${what} (not shown)`];
   }
+  const [was, is] = [before ?? {}, after ?? {}];
+  // One item of a list comes or goes as a whole; else a password that comes or goes with what holds it has to be seen.
+  const isItem = path.includes(" ") && (before === undefined || after === undefined);
+  if (isRecord(was) && isRecord(is) && !isItem) {
+    const lines = changeLines(was, is);
+    if (lines.length > 0) return lines.map((line) => `${path}.${line}`);
+  }
   if (before === undefined) {
-    return [isPlain(after) ? `${path}: ${shortJson(after)} (new)` : `${path}: new`];
+    return [isPlain(after) ? `${path}: ${shown(path, after)} (new)` : `${path}: new`];
   }
   if (after === undefined) {
-    return [isPlain(before) ? `${path}: ${shortJson(before)} (removed)` : `${path}: removed`];
-  }
-  if (isRecord(before) && isRecord(after)) {
-    return changeLines(before, after).map((line) => `${path}.${line}`);
+    return [isPlain(before) ? `${path}: ${shown(path, before)} (removed)` : `${path}: removed`];
   }
   if (isNamedList(before) && isNamedList(after)) {
     return [...new Set([...before, ...after].map(({ name }) => name))].flatMap((name) =>
@@ -76,13 +80,23 @@ function changesOf(path: string, before: unknown, after: unknown): readonly stri
       ? before.flatMap((item, index) => changesOf(`${path} ${index + 1}`, item, after[index]))
       : [`${path}: ${before.length} before, ${after.length} now`];
   }
-  return [`${path}: ${shortJson(before)} -> ${shortJson(after)}`];
+  return [`${path}: ${shown(path, before)} -> ${shown(path, after)}`];
+}
+
+/** A value in one line, without the secrets in it. */
+function shown(path: string, value: unknown): string {
+  const name = nameOf(path);
+  return shortJson(redact({ [name]: value })[name]);
 }
 
 /** Told as changed, and no more. */
 function isSecret(path: string): boolean {
-  const name = path.slice(path.lastIndexOf(".") + 1);
+  const name = nameOf(path);
   return redact({ [name]: "any" })[name] !== "any";
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
 }
 
 /** True for what fits in a line. */

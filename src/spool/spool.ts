@@ -434,6 +434,12 @@ export class Spool implements IncomingOwner {
   }
 
   #moveIntoQueue(committed: Committed, destinations: readonly string[]): Entry {
+    // What a command took out of the queue and put back before anybody looked would take this file for its own.
+    for (const destination of destinations) {
+      for (const { entry } of this.index.find(committed.base, destination)) {
+        if (entry !== undefined) this.isThere(entry);
+      }
+    }
     const entry = this.#asEntry(committed, destinations);
     this.#queueFiles.renameOnce(entry);
     return entry;

@@ -100,6 +100,14 @@ Deno.test("one screen: who runs since when, what comes in and goes out, and each
   ]);
 });
 
+Deno.test("what waits for its study to be complete is shown by its age, too, though none of it is to be sent yet", () => {
+  const held = { ...UP, oldestMs: 4_000, ages: [5, 0, 0, 0, 0, 0] };
+  assert.deepEqual(screen({ destinations: [held, { ...UP, name: "idle" }] }).slice(-2), [
+    "waiting for  5 min  15 min  1 h  4 h  1 day  longer",
+    "pacs             5       -    -    -      -       -",
+  ]);
+});
+
 Deno.test("what needs a person is named", () => {
   const text = screen({
     running: false,

@@ -33,6 +33,27 @@ Deno.test("of a secret it is told that it changed, and no more", () => {
   assert.deepEqual(changeLines(of("a"), of()), ["web.password_hash: removed (not shown)"]);
 });
 
+Deno.test("a password that goes with all that holds it, or comes with it, is told", () => {
+  const web = { host: "::1", password_hash: "$scrypt$old", allowed_names: [], tls: {} };
+  assert.deepEqual(changeLines({ web }, {}), [
+    'web.host: "::1" (removed)',
+    "web.password_hash: removed (not shown)",
+    "web.allowed_names: removed",
+    "web.tls: removed",
+  ]);
+  assert.deepEqual(changeLines({}, { web: { password_hash: "$scrypt$new" } }), [
+    "web.password_hash: new (not shown)",
+  ]);
+});
+
+Deno.test("a secret in something that was of another kind before is not told either", () => {
+  const web = { host: "0.0.0.0", password_hash: "$scrypt$new" };
+  const [line, ...more] = changeLines({ web: "yes" }, { web });
+  assert.deepEqual(more, []);
+  assert.match(line!, /^web: "yes" -> .*0\.0\.0\.0/);
+  assert.doesNotMatch(line!, /scrypt/);
+});
+
 Deno.test("changes are told key by key, in lists by the name of what changed", () => {
   const before = {
     local_port: 104,

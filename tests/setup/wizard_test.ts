@@ -138,6 +138,50 @@ peerTest(
   },
 );
 
+peerTest("a status page that is wrong is put right without losing its password", [
+  TMUX,
+], async () => {
+  await using scratch = await Scratch.make();
+  const hash = `$scrypt$ln=15,r=8,p=3$c2FsdHNhbHRzYWx0c2FsdA$${"A".repeat(43)}`;
+  const text = `{
+  "store_locally": true, "local_port": ${freePort()},
+  "web": { "port": 70000, "password_hash": "${hash}",
+           "host": "no host",
+           "tls": {"certificate":"a.pem",  "key": "a.key", "key_passphrase": "hidden words" },
+           "allowed_names": [ "forwarder.lan" ] }
+}
+`;
+  write(scratch, text);
+  await using terminal = await wizard(scratch);
+  await terminal.choose(/What now/, /Go on/);
+  for (
+    const question of [
+      /AE title of this forwarder/,
+      /Port that senders/,
+      /PACS: host name/,
+    ] as const
+  ) await terminal.answer(question, "Enter");
+  await terminal.answer(/No PACS: only keep/, "Enter");
+  await terminal.answer(/Keep a copy/, "Enter");
+  await terminal.answer(/Folder of the copies/, "Enter");
+  await terminal.answer(/Use other folders/, "Enter");
+  await terminal.answer(/advanced settings/, "Enter");
+  await terminal.choose(/What now/, /Take "web\.port" out/);
+  await terminal.choose(/What now/, /Change: Advanced/);
+  await terminal.choose(/Advanced settings/, /Status page/);
+  await terminal.answer(/Who may open the status page/, "Enter");
+  await terminal.answer(/The password/, "Enter");
+  await terminal.fill(/Address of this machine/, "10.0.0.9");
+  await terminal.answer(/Names people call/, "Enter");
+  await terminal.answer(/File of a certificate/, "Enter");
+  await terminal.answer(/File of its key/, "Enter");
+  await terminal.choose(/Advanced settings/, /Done/);
+  await terminal.choose(/What now/, /Save/);
+  assert.equal(await terminal.exit(), 0);
+  assert.equal(textOf(scratch), text.replace('"port": 70000, ', "").replace("no host", "10.0.0.9"));
+  assert.doesNotMatch(await terminal.history(), /scrypt|hidden words/);
+});
+
 peerTest("a file written by hand keeps every byte that was not asked about", [TMUX], async () => {
   await using scratch = await Scratch.make();
   const port = freePort();

@@ -52,6 +52,25 @@ Deno.test("one that waits for two is held for one of them, goes on for the other
   });
 });
 
+Deno.test("what a command holds and lets go before anybody looks is one instance, not two", async () => {
+  for (const destinations of [["b"], ["a", "b"]]) {
+    await withSpool(async (directory) => {
+      const { spool } = await directory.start();
+      const entry = await store(spool, destinations);
+      await holdItems(directory.files, directory.path, "b", queued(directory, "b"), WHY, never);
+      const held = [...listItems(directory.files, directory.path)].find((one) =>
+        one.state === "held"
+      );
+      retryItem(directory.files, directory.path, held!);
+      const [back] = await spool.adoptRetries(() => Promise.resolve([]), "unrouted");
+      assert.deepEqual(spool.index.counts("b"), { queued: 1, failed: 0, held: 0 });
+      assert.deepEqual(spool.index.ages("b", directory.time), [1, 0, 0, 0, 0, 0]);
+      assert.deepEqual([entry.waitsFor("b"), back!.waitsFor("b")], [false, true]);
+      assert.equal(entry.waitsFor("a"), destinations.includes("a"));
+    });
+  }
+});
+
 Deno.test("a start that finds one both held and in the queue, as a crash may leave it, sends it to nobody it is held from", async () => {
   await withSpool(async (directory) => {
     const { spool } = await directory.start();
