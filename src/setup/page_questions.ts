@@ -5,9 +5,11 @@
  * without one: the schema would refuse the file.
  */
 
+import { resolve } from "node:path";
 import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
 import { isOwnHost, isSettings } from "../config/check.ts";
 import { sameJson } from "./json_edit.ts";
+import { loadCredentials, TlsError } from "../tls/credentials.ts";
 import type { Screen } from "./screen.ts";
 import { DEFAULTS, faultsOf, type Settings, typed, wantedAt, withSetting } from "./settings.ts";
 
@@ -139,7 +141,30 @@ async function askNetwork(screen: Screen, settings: Settings, folder: string): P
     typed(tls.key),
     (answer) => answer === "" ? "the file of the certificate's key" : undefined,
   );
+  const trouble = filesTrouble(folder, certificate, key, tls.key_passphrase);
+  if (trouble !== undefined) screen.warn(`${trouble}. Until it can be used there is no page.`);
   return withWeb(named, { tls: { ...tls, certificate, key } });
+}
+
+/** Why the files cannot be used now; undefined where they can. They may still come. */
+function filesTrouble(
+  folder: string,
+  certificate: string,
+  key: string,
+  passphrase: unknown,
+): string | undefined {
+  try {
+    loadCredentials({
+      certificate: resolve(folder, certificate),
+      key: resolve(folder, key),
+      keyPassphrase: typeof passphrase === "string" ? passphrase : null,
+      ca: [],
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof TlsError) return error.message;
+    throw error;
+  }
 }
 
 function namesWanted(settings: Settings, answer: string, folder: string): string | undefined {

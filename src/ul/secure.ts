@@ -229,6 +229,8 @@ export class SecureConnection implements Connection {
       handshakeMs,
     );
     const agreed = (socket: TLSSocket) => {
+      // Also of one that is refused now: an error that nobody hears ends the program.
+      if (side.role === "server") socket.on("error", (error) => this.#fail(error));
       const why = side.role === "server"
         ? clientTrouble(socket, side, credentials, now())
         : serverTrouble(socket, side, credentials, now());
@@ -320,7 +322,6 @@ export class SecureConnection implements Connection {
 
   #begin(socket: TLSSocket): void {
     this.#socket = socket;
-    socket.on("error", (error) => this.#fail(error));
     socket.on("data", (bytes: Uint8Array) => {
       this.#received.push(bytes);
       this.#wake();

@@ -126,13 +126,19 @@ export class TlsListener implements Listener {
       return this.#tell(hostname, "too many TLS handshakes at a time");
     }
     const { remoteAddr } = tcp;
-    tcp.setNoDelay(true);
-    const secure = new SecureConnection(
-      tcp,
-      { ...this.#settings, role: "server" },
-      this.#credentials.get(),
-      HANDSHAKE_MS,
-    );
+    let secure: SecureConnection;
+    try {
+      tcp.setNoDelay(true);
+      secure = new SecureConnection(
+        tcp,
+        { ...this.#settings, role: "server" },
+        this.#credentials.get(),
+        HANDSHAKE_MS,
+      );
+    } catch (error) {
+      tcp.close();
+      return this.#tell(hostname, error instanceof Error ? error.message : String(error));
+    }
     this.#handshakes.set(secure, hostname);
     secure.established.then(() => {
       const accepted = {

@@ -200,7 +200,7 @@ export class ControlClient {
       const asking = ask(url, {
         method,
         signal,
-        // It is this machine's own address, on which nobody else can listen while the forwarder does; and the page's
+        // It is this machine's own address, as without TLS, on which the forwarder listens while this token is worth anything; the page's
         // certificate is for the name that other machines know.
         rejectUnauthorized: false,
         // Or the runtime would read the system's issuers, for which the program has no permission.

@@ -31,6 +31,8 @@ function answering(given: Readonly<Record<string, string>>): Screen {
     },
     secret: () => Promise.resolve("battery staple"),
     bad: (words: string) => assert.fail(words),
+    // Of files of certificates that are not there.
+    warn: (words: string) => assert.match(words, /there is no such file/),
   };
   return screen as unknown as Screen;
 }

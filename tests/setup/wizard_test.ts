@@ -123,6 +123,7 @@ peerTest(
     await terminal.press("C-u", "text:forwarder.lan, 10.0.0.9", "Enter");
     await terminal.answer(/File of a certificate/, "text:tls/page.pem", "Enter");
     await terminal.answer(/File of its key/, "text:tls/page.key", "Enter");
+    await terminal.shows(/page\.pem: there is no such file. Until it can be used/);
     await terminal.shows(/Status page: the network, with a password and TLS/);
     await terminal.choose(/Advanced settings/, /Done/);
     await terminal.shows(/https, 0\.0\.0\.0, port 8104, with a password/);

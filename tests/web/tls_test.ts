@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:tls";
 import { hashPassword } from "../../src/access/password.ts";
 import { configFrom } from "../../src/config/load.ts";
+import { startDaemon } from "../../src/daemon.ts";
 import { certificatesInUse } from "../../src/daemon/certificates.ts";
 import { lookAtCertificates } from "../../src/doctor/certificates.ts";
 import { LiveCredentials } from "../../src/tls/credentials.ts";
@@ -17,6 +18,7 @@ import { Authority, writeMade } from "../helpers/certificates.ts";
 import { freePort } from "../helpers/child.ts";
 import { DaemonProcess } from "../helpers/daemon_process.ts";
 import { FakeClock } from "../helpers/fake_clock.ts";
+import { TEST_SETTINGS } from "../helpers/forwarder.ts";
 import { captureLog } from "../helpers/log_file.ts";
 import { filesIn, Scratch } from "../helpers/scratch.ts";
 import { until, within } from "../helpers/until.ts";
@@ -156,6 +158,56 @@ Deno.test("live streams and several answers on a connection go over TLS as witho
   await heard(/event: overview/);
   control.step();
   await heard(/event: overview/);
+});
+
+Deno.test("a reload that brings a page that cannot be served leaves the one there is, and says why", async () => {
+  await using scratch = await Scratch.make();
+  const issuer = await Authority.make();
+  const tls = writeMade(scratch.path, "page", await issuer.issue("server", ["127.0.0.1"]));
+  const settings = (web: Record<string, unknown>) =>
+    configFrom({ ...TEST_SETTINGS, store_locally: true, web }, scratch.path);
+  const daemon = await startDaemon(settings({ port: 0, tls }), { page: true });
+  try {
+    const port = (await within(daemon.pagePort(), 10_000, "the page"))!;
+    const place = { port, ca: issuer.made.certificate };
+    const key = writeMade(scratch.path, "other", await issuer.issue("server", ["h"])).key;
+    const bad = await daemon.reload(settings({ port: 0, tls: { ...tls, key } }), "cli");
+    assert.equal(bad.ok, false);
+    assert.match(bad.lines.join("\n"), /is not the one of the certificate.*web stays as it was/);
+    assert.equal((await ask(place, OVERVIEW)).status, 200);
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const away = await daemon.reload(settings({ port: taken.addr.port, tls }), "cli");
+    assert.match(
+      away.lines.join("\n"),
+      /another program listens on it.*web\.port.*web stays as it was/,
+    );
+    assert.equal((await ask(place, OVERVIEW)).status, 200);
+    assert.match(String(daemon.configurationTrouble), /web stays as it was/);
+    assert.equal(
+      (await daemon.reload(settings({ port: 0, tls, session_hours: 5 }), "cli")).ok,
+      true,
+    );
+  } finally {
+    await daemon.stop();
+  }
+});
+
+Deno.test("who asks for a handshake again and again is not given any more", async () => {
+  await using house = await WebHouse.start(new FakeControl(), { tls: true });
+  let refused = 0;
+  for (let n = 0; n < 700; n++) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: house.port });
+    // In clear: the answer costs nothing, a connection that was not admitted gets none.
+    await connection.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+    try {
+      if (await connection.read(new Uint8Array(1000)) === null) refused++;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+      refused++;
+    }
+    connection.close();
+  }
+  assert.ok(refused > 0 && refused <= 110, `${refused} of 700`);
 });
 
 Deno.test("commands of the same user find a page with TLS, whatever name its certificate is for", async () => {
