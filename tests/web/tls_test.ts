@@ -164,14 +164,15 @@ Deno.test("a reload that brings a page that cannot be served leaves the one ther
   await using scratch = await Scratch.make();
   const issuer = await Authority.make();
   const tls = writeMade(scratch.path, "page", await issuer.issue("server", ["127.0.0.1"]));
+  const own = freePort();
   const settings = (web: Record<string, unknown>) =>
     configFrom({ ...TEST_SETTINGS, store_locally: true, web }, scratch.path);
-  const daemon = await startDaemon(settings({ port: 0, tls }), { page: true });
+  const daemon = await startDaemon(settings({ port: own, tls }), { page: true });
   try {
     const port = (await within(daemon.pagePort(), 10_000, "the page"))!;
     const place = { port, ca: issuer.made.certificate };
     const key = writeMade(scratch.path, "other", await issuer.issue("server", ["h"])).key;
-    const bad = await daemon.reload(settings({ port: 0, tls: { ...tls, key } }), "cli");
+    const bad = await daemon.reload(settings({ port: own, tls: { ...tls, key } }), "cli");
     assert.equal(bad.ok, false);
     assert.match(bad.lines.join("\n"), /is not the one of the certificate.*web stays as it was/);
     assert.equal((await ask(place, OVERVIEW)).status, 200);
@@ -184,7 +185,7 @@ Deno.test("a reload that brings a page that cannot be served leaves the one ther
     assert.equal((await ask(place, OVERVIEW)).status, 200);
     assert.match(String(daemon.configurationTrouble), /web stays as it was/);
     assert.equal(
-      (await daemon.reload(settings({ port: 0, tls, session_hours: 5 }), "cli")).ok,
+      (await daemon.reload(settings({ port: own, tls, session_hours: 5 }), "cli")).ok,
       true,
     );
   } finally {
