@@ -18,13 +18,13 @@ import { Association } from "../ul/association.ts";
 import { AssociationError } from "../ul/association_error.ts";
 import type { AssociationOptions } from "../ul/association_options.ts";
 import type { AssociateRequest } from "../ul/pdu.ts";
+import { acceptAll, type Accepted, type Listener, TlsListener } from "../ul/tls_listener.ts";
 import { Transport } from "../ul/transport.ts";
 import { type Refusal, refuse } from "./admission.ts";
 import { Door } from "./door.ts";
 import { type Identified, UserIdentities } from "./identity.ts";
 import { RefusalLog } from "./refusal_log.ts";
 import type { StoreCount, StoreService } from "./store.ts";
-import { type Accepted, type Listener, TlsListener } from "../ul/tls_listener.ts";
 
 const log = getLog("receiver");
 
@@ -140,31 +140,25 @@ export class Receiver {
     this.#refusals.stop();
   }
 
-  async #accept(listener: Listener): Promise<void> {
-    for (;;) {
-      let connection: Accepted;
-      try {
-        connection = await listener.accept();
-      } catch (error) {
-        // A closed listener ends the loop; anything else (out of file descriptors, say) passes, so go on a little later.
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
-          return;
-        }
-        this.#logAcceptFailure(error);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        continue;
-      }
-      const { hostname } = connection.remoteAddr;
-      const turned = this.#door.turnsAway(hostname, this.#connections);
-      if (turned === undefined) {
-        void this.#run(connection);
-        continue;
-      }
-      // Answering each would be work for whoever floods us.
-      connection.close();
-      this.#observer?.connectionDropped(turned);
-      this.#refusals.turnedAway(hostname, turned, this.#connections.size);
+  #accept(listener: Listener): Promise<void> {
+    return acceptAll(
+      listener,
+      (connection) => this.#take(connection),
+      (error) => this.#logAcceptFailure(error),
+    );
+  }
+
+  #take(connection: Accepted): void {
+    const { hostname } = connection.remoteAddr;
+    const turned = this.#door.turnsAway(hostname, this.#connections);
+    if (turned === undefined) {
+      void this.#run(connection);
+      return;
     }
+    // Answering each would be work for whoever floods us.
+    connection.close();
+    this.#observer?.connectionDropped(turned);
+    this.#refusals.turnedAway(hostname, turned, this.#connections.size);
   }
 
   #logAcceptFailure(error: unknown): void {

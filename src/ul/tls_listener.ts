@@ -32,6 +32,35 @@ export interface Listener {
   close(): void;
 }
 
+/** After a connection that could not be taken (no file descriptors, say), ms. */
+const AGAIN_MS = 200;
+
+/**
+ * Takes connections until the listener is closed.
+ *
+ * @param failed told of each that could not be taken; that passes, so it goes on a little later
+ */
+export async function acceptAll(
+  listener: Listener,
+  take: (connection: Accepted) => void,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  for (;;) {
+    let connection: Accepted;
+    try {
+      connection = await listener.accept();
+    } catch (error) {
+      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+        return;
+      }
+      failed(error);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      continue;
+    }
+    take(connection);
+  }
+}
+
 /** What is wanted of those who come. */
 export type Wanted = Omit<ServerSide, "role">;
 

@@ -13,7 +13,7 @@ import { networkOf } from "../access/address.ts";
 import { RateLimit } from "../access/rate.ts";
 import type { LiveCredentials } from "../tls/credentials.ts";
 import type { MinVersion } from "../ul/secure.ts";
-import { type Accepted, TlsListener } from "../ul/tls_listener.ts";
+import { acceptAll, type Accepted, TlsListener } from "../ul/tls_listener.ts";
 
 /** What a port is secured with. */
 export interface Secured {
@@ -29,9 +29,6 @@ const PIECE = 16 * 1024;
  * command some.
  */
 const HANDSHAKES = { perKey: 600, inAll: 1800 };
-
-/** After a connection could not be taken (no file descriptors, say), ms. */
-const AGAIN_MS = 200;
 
 const SAY_HTTPS = new TextEncoder().encode(
   "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
@@ -72,7 +69,7 @@ export class SecuredPort {
     // It keeps connections open, and looks for those that are too slow, only while it listens; we do that for it.
     Object.defineProperty(server, "listening", { value: true, configurable: true });
     server.emit("listening");
-    this.#serving = this.#serve();
+    this.#serving = acceptAll(this.#listener, (accepted) => this.#take(accepted), failed);
   }
 
   get port(): number {
@@ -87,32 +84,16 @@ export class SecuredPort {
     await Promise.all([...this.#streams].map((stream) => stream.gone));
   }
 
-  async #serve(): Promise<void> {
-    for (;;) {
-      let accepted: Accepted;
-      try {
-        accepted = await this.#listener.accept();
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
-          return;
-        }
-        this.#failed(error);
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-        continue;
-      }
-      if (this.#streams.size >= this.#most) {
-        accepted.close();
-        continue;
-      }
-      const stream = new SecureStream(accepted);
-      this.#streams.add(stream);
-      void stream.gone.then(() => this.#streams.delete(stream));
-      try {
-        this.#server.emit("connection", stream);
-      } catch (error) {
-        stream.destroy();
-        this.#failed(error);
-      }
+  #take(accepted: Accepted): void {
+    if (this.#streams.size >= this.#most) return accepted.close();
+    const stream = new SecureStream(accepted);
+    this.#streams.add(stream);
+    void stream.gone.then(() => this.#streams.delete(stream));
+    try {
+      this.#server.emit("connection", stream);
+    } catch (error) {
+      stream.destroy();
+      this.#failed(error);
     }
   }
 }
