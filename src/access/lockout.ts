@@ -2,9 +2,8 @@
  * Who has given too many wrong passwords, and how long they have to wait.
  *
  * Counts for each address, and in all, so that many addresses are no way round it; this machine's own is locked by its own
- * tries alone. Each further lock is twice as long. A try
- * counts as wrong from its beginning until it is found right: a hundred at once are no way round it either. Memory is
- * bounded. Pure but for its own books; time is passed in.
+ * tries alone. Each further lock is twice as long. A try counts as wrong from its beginning until it is found right: a
+ * hundred at once are no way round it either. Memory is bounded. Pure but for its own books; time is passed in.
  */
 
 import { isOwnMachine, networkOf } from "./address.ts";

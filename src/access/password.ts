@@ -15,8 +15,15 @@ const SALT_BYTES = 16;
 const AT_ONCE = 2;
 const WAITING = 8;
 
-/** Fewest characters of a new password. */
+/** Fewest and most characters of a new password. */
 export const SHORTEST_PASSWORD = 10;
+export const LONGEST_PASSWORD = 1024;
+
+/** How many characters a new password has, where it is shorter or longer than one may be; else undefined. */
+export function wrongLength(password: string): number | undefined {
+  const length = [...password].length;
+  return length < SHORTEST_PASSWORD || password.length > LONGEST_PASSWORD ? length : undefined;
+}
 
 const FORM =
   /^\$scrypt\$ln=(1[0-7]),r=([1-9]|1[0-6]),p=([1-8])\$([A-Za-z0-9_-]{16,64})\$([A-Za-z0-9_-]{43})$/;

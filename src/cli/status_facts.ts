@@ -103,6 +103,7 @@ export function statusFrom(
 ): Status {
   const elsewhere = [...spool.failedElsewhere].map(([name, failed]): DestinationStatus => ({
     ...NOBODYS,
+    ages: noAges(),
     name,
     failed,
   }));
@@ -128,7 +129,6 @@ const NOBODYS = {
   failed: 0,
   held: 0,
   oldestMs: null,
-  ages: noAges(),
   health: "",
   state: null,
   reason: "",

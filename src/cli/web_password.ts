@@ -10,12 +10,14 @@ import { editJson } from "../setup/json_edit.ts";
 import { faultsOf } from "../setup/settings.ts";
 import { readSettingsFile, saveSettingsFile, SettingsFileError } from "../setup/settings_file.ts";
 import { isSettings } from "../config/check.ts";
-import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
+import {
+  hashPassword,
+  LONGEST_PASSWORD,
+  SHORTEST_PASSWORD,
+  wrongLength,
+} from "../access/password.ts";
 import { ExitCode } from "./exit_code.ts";
 import { printLine, warnLine } from "./terminal.ts";
-
-/** Longest line taken, characters. */
-const LONGEST = 1024;
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -97,10 +99,10 @@ async function askPassword(typed: Typed, prompt: string): Promise<string | undef
     warnLine("No password was given: nothing is changed.");
     return undefined;
   }
-  const length = [...password].length;
-  if (length < SHORTEST_PASSWORD || password.length > LONGEST) {
+  const length = wrongLength(password);
+  if (length !== undefined) {
     warnLine(
-      `A password of ${length} characters: wanted ${SHORTEST_PASSWORD} to ${LONGEST}. Nothing is changed.`,
+      `A password of ${length} characters: wanted ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD}. Nothing is changed.`,
     );
     return undefined;
   }
@@ -125,7 +127,7 @@ async function pipedLine(): Promise<string | undefined> {
       if (bytes.length === 0) return undefined;
       break;
     }
-    if (one[0] === 0x0a || bytes.length > 4 * LONGEST) break;
+    if (one[0] === 0x0a || bytes.length > 4 * LONGEST_PASSWORD) break;
     bytes.push(one[0]!);
   }
   return new TextDecoder().decode(Uint8Array.from(bytes)).replace(/\r$/, "");

@@ -32,7 +32,7 @@ export interface StatusPageParts {
 export function pageRefusal(inForce: WebConfig, wanted: WebConfig): string | null {
   if (!wanted.enabled || isDeepStrictEqual(inForce, wanted)) return null;
   try {
-    if (wanted.tls !== null) loadCredentials({ ...wanted.tls, ca: [] });
+    if (wanted.tls !== null) loadCredentials(wanted.tls);
     // On its own port the page in force would be in the way; where that is any (0), it may be the one that is wanted.
     if (![0, inForce.port].includes(wanted.port) && inForce.port !== 0) {
       listenOn(wanted.host, wanted.port, "web.port", "web.host").close();

@@ -53,7 +53,7 @@ export function lookAtCertificates(config: Config, now: number): Finding[] {
 }
 
 function lookAtPage({ host, tls }: Config["web"], now: number): Finding[] {
-  if (tls !== null) return lookAt("web.tls", { ...tls, ca: [] }, now, Rank.Receiving);
+  if (tls !== null) return lookAt("web.tls", tls, now, Rank.Receiving);
   return isOwnHost(host) ? [] : [
     warning("certificates", `the status page is served on ${host} without TLS: web.tls is not set`),
   ];

@@ -6,15 +6,17 @@
  */
 
 import { resolve } from "node:path";
-import { hashPassword, SHORTEST_PASSWORD } from "../access/password.ts";
+import {
+  hashPassword,
+  LONGEST_PASSWORD,
+  SHORTEST_PASSWORD,
+  wrongLength,
+} from "../access/password.ts";
 import { isOwnHost, isSettings } from "../config/check.ts";
 import { sameJson } from "./json_edit.ts";
 import { loadCredentials, TlsError } from "../tls/credentials.ts";
 import type { Screen } from "./screen.ts";
 import { DEFAULTS, faultsOf, type Settings, typed, wantedAt, withSetting } from "./settings.ts";
-
-/** Longest password taken, characters. */
-const LONGEST = 1024;
 
 /** Who may open the page. */
 export type Openness = "own" | "password" | "network" | "off";
@@ -109,10 +111,10 @@ async function askPassword(
 
 /** What is wanted of a password; undefined where it is right. */
 export function passwordWanted(password: string): string | undefined {
-  const length = [...password].length;
-  return length < SHORTEST_PASSWORD || password.length > LONGEST
-    ? `${SHORTEST_PASSWORD} to ${LONGEST} characters, not ${length}`
-    : undefined;
+  const length = wrongLength(password);
+  return length === undefined
+    ? undefined
+    : `${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters, not ${length}`;
 }
 
 async function askNetwork(screen: Screen, settings: Settings, folder: string): Promise<Settings> {
@@ -158,7 +160,6 @@ function filesTrouble(
       certificate: resolve(folder, certificate),
       key: resolve(folder, key),
       keyPassphrase: typeof passphrase === "string" ? passphrase : null,
-      ca: [],
     });
     return undefined;
   } catch (error) {

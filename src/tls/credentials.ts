@@ -22,8 +22,8 @@ export interface TlsFiles {
   readonly certificate: string | null;
   readonly key: string | null;
   readonly keyPassphrase: string | null;
-  /** Empty = the runtime's own (public) issuers. */
-  readonly ca: readonly string[];
+  /** Whom this side trusts; empty or absent = the runtime's own (public) issuers. */
+  readonly ca?: readonly string[];
 }
 
 /** A file of TLS that cannot be used; the message says which, and what is wanted. */
@@ -78,12 +78,13 @@ export function loadCredentials(files: TlsFiles): Credentials {
     certificates.push(...chain.map((one, n) => factsOf(one, files.certificate!, n > 0)));
   }
   const trusted: X509Certificate[] = [];
-  for (const file of files.ca) {
+  const { ca: issuers = [] } = files;
+  for (const file of issuers) {
     const found = certificatesIn(readPem(file), file);
     trusted.push(...found);
     certificates.push(...found.map((one) => factsOf(one, file, true)));
   }
-  const ca = files.ca.length === 0 ? undefined : trusted.map((one) => one.toString());
+  const ca = issuers.length === 0 ? undefined : trusted.map((one) => one.toString());
   return { certificate, key, ca, trusted, certificates };
 }
 
@@ -143,7 +144,7 @@ export class LiveCredentials {
 }
 
 /** Changes when one of the files does. */
-function stateOf({ certificate, key, ca }: TlsFiles): string {
+function stateOf({ certificate, key, ca = [] }: TlsFiles): string {
   return [certificate, key, ...ca].map((file) => {
     if (file === null) return "";
     try {

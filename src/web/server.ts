@@ -183,5 +183,5 @@ class RunningWeb implements WebServer {
 
 /** @throws {TlsError} where the files cannot be used */
 function credentialsOf({ tls }: WebConfig): LiveCredentials | undefined {
-  return tls === null ? undefined : new LiveCredentials({ ...tls, ca: [] });
+  return tls === null ? undefined : new LiveCredentials(tls);
 }

@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { LONGEST_PASSWORD } from "../access/password.ts";
 import { alarmView, logLine, queueQuery, studyQuery } from "../control/views.ts";
 
 /** Most items that one action may name. */
@@ -51,7 +52,7 @@ export const logSearch = z.strictObject({
 
 export const nothing = z.strictObject({});
 
-export const loginBody = z.strictObject({ password: z.string().min(1).max(1024) });
+export const loginBody = z.strictObject({ password: z.string().min(1).max(LONGEST_PASSWORD) });
 
 /** How the one who asks stands with the server. */
 export const sessionView = z.object({

@@ -35,6 +35,18 @@ function peer(scratch: Scratch): Promise<Forwarder> {
   return Forwarder.start(scratch.folder("peer"), { local_ae_title: "PEER", store_locally: true });
 }
 
+/** Enter at every question up to the advanced settings; `test` is the key before it where the connection may be tested. */
+async function asItIs(terminal: Terminal, test: "Left" | "Right"): Promise<void> {
+  await terminal.answer(/AE title of this forwarder/, "Enter");
+  await terminal.answer(/Port that senders connect to/, "Enter");
+  await terminal.answer(/PACS: host name/, "Enter");
+  await terminal.answer(/DICOM port of the PACS/, "Enter");
+  await terminal.answer(/AE title of the PACS/, "Enter");
+  await terminal.answer(/Test the connection/, test, "Enter");
+  await terminal.answer(/Keep a copy/, "Enter");
+  await terminal.answer(/Use other folders/, "Enter");
+}
+
 function textOf(scratch: Scratch): string {
   return Deno.readTextFileSync(scratch.at("config.json"));
 }
@@ -99,14 +111,7 @@ peerTest(
     await using scratch = await Scratch.make();
     write(scratch, { pacs_host: "10.0.0.5", local_port: freePort() });
     await using terminal = await wizard(scratch);
-    await terminal.answer(/AE title of this forwarder/, "Enter");
-    await terminal.answer(/Port that senders connect to/, "Enter");
-    await terminal.answer(/PACS: host name/, "Enter");
-    await terminal.answer(/DICOM port of the PACS/, "Enter");
-    await terminal.answer(/AE title of the PACS/, "Enter");
-    await terminal.answer(/Test the connection/, "Left", "Enter");
-    await terminal.answer(/Keep a copy/, "Enter");
-    await terminal.answer(/Use other folders/, "Enter");
+    await asItIs(terminal, "Left");
     await terminal.answer(/advanced settings/, "Left", "Enter");
     await terminal.choose(/Advanced settings/, /Status page: this machine only/);
     await terminal.choose(/Who may open the status page/, /Who reaches this machine/);
@@ -337,14 +342,7 @@ peerTest("a file that is no JSON is explained, and kept when it is replaced", [T
   ]);
   await terminal.shows(/line 3, column 3: not JSON: wanted a key in double\s+│?\s*quotes/);
   await terminal.choose(/What now/, /Start from the defaults/);
-  await terminal.answer(/AE title of this forwarder/, "Enter");
-  await terminal.answer(/Port that senders/, "Enter");
-  await terminal.answer(/PACS: host name/, "Enter");
-  await terminal.answer(/DICOM port of the PACS/, "Enter");
-  await terminal.answer(/AE title of the PACS/, "Enter");
-  await terminal.answer(/Test the connection/, "Right", "Enter");
-  await terminal.answer(/Keep a copy/, "Enter");
-  await terminal.answer(/Use other folders/, "Enter");
+  await asItIs(terminal, "Right");
   await terminal.answer(/advanced settings/, "Enter");
   await terminal.choose(/What now/, /Save/);
   assert.equal(await terminal.exit(), 0);

@@ -267,7 +267,7 @@ Deno.test("alarms and doctor look at the page's certificate and at those of the 
       key_file: own.key,
     },
   }, scratch.path);
-  const live = new LiveCredentials({ ...config.web.tls!, ca: [] });
+  const live = new LiveCredentials(config.web.tls!);
   const names = certificatesInUse(config, { "of the status page": live }).map(({ name }) => name);
   assert.deepEqual(names, [
     "server (of the status page)",
